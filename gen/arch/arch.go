@@ -1,0 +1,124 @@
+// Package arch holds a validated architecture description as plain structs.
+//
+// Nothing here knows of HCL, the IR or Verilog. gen/config produces a Chip from a
+// description, gen/lower turns it into hardware. A Chip that config returned without an
+// error diagnostic satisfies every range stated in the field comments below.
+package arch
+
+import "fmt"
+
+// Pos is where a value was written in the user's description.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+func (p Pos) String() string {
+	if p.File == "" {
+		return "-"
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Chip is one description: the hardware, the technology it is estimated in and what
+// `verify` runs on it.
+type Chip struct {
+	Name       string  // Verilog identifier; the top module's name
+	ClockMHz   float64 // 0.001 .. 10,000
+	Attention  *Attention
+	PIM        *PIM
+	Technology Technology
+	Verify     Verify
+	Pos        Pos
+	Source     string // the description's file name, as the user gave it
+	Hash       string // SHA-256 (hex) over the evaluated description
+}
+
+// Attention is the output-stationary systolic array of the digital half.
+type Attention struct {
+	Rows, Cols int // 1 .. 1024 PEs each way
+	Dataflow   string // "output_stationary"
+	MaxK       int // largest inner dimension of one fold, 1 .. 65,536; default 4,096
+	Pos        Pos
+}
+
+// PIM is the analog half: the processing elements of one compute tile.
+//
+// PEs form a grid of RowBlocks x ColBlocks crossbars: the tile computes an
+// (RowBlocks*Crossbar.Rows) x (ColBlocks*Crossbar.Cols) matrix-vector product, partial
+// sums of the row blocks being added digitally.
+type PIM struct {
+	RowBlocks, ColBlocks int // 1 .. 64 each
+	Lanes                int // elements per beat of the tile's input and output streams, 1 .. 64; default 8
+	Crossbar             Crossbar
+	Pos                  Pos
+}
+
+// Crossbar is one differential pair of ternary crossbars with its converters.
+type Crossbar struct {
+	Rows, Cols int // 1 .. 1,024 cells each way
+	ADC        ADC
+	Pos        Pos
+}
+
+// ADC is the converter behind the crossbar's columns.
+type ADC struct {
+	Bits  int    // 1 .. 16; two's complement code of one conversion
+	Share int    // columns per converter, 1 .. Crossbar.Cols (need not divide Cols)
+	Step  string // "ideal": exact; "clip": 1 LSB = one ON cell, saturating; "full": full scale = all active rows ON
+	Rows  int    // rows active per conversion, 1 .. Crossbar.Rows (need not divide Rows)
+	Pos   Pos
+}
+
+// Technology names what area and energy figures are based on.
+type Technology struct {
+	Name    string
+	NodeNM  float64
+	Liberty string // path of a Liberty file, or "" for the default standard cells
+	Macros  MacroArea
+	Pos     Pos
+}
+
+// MacroArea holds area models of the parts Yosys cannot synthesise. Every figure carries
+// unit and source.
+type MacroArea struct {
+	ADCUm2       Quantity // one converter, um2
+	DACUm2       Quantity // one 1-bit row driver, um2
+	CellUm2      Quantity // one crossbar cell (1T1R), um2
+	SRAMBitUm2   Quantity // one SRAM bit, um2, periphery left out
+	SRAMFixedUm2 Quantity // per SRAM macro, um2
+}
+
+// Quantity is a number with its provenance.
+type Quantity struct {
+	Value  float64
+	Unit   string
+	Kind   string // measured, synthesised, cited, fitted or assumed
+	Source string
+	Pos    Pos
+}
+
+// Verify is what `ohmloom verify` does with the chip.
+type Verify struct {
+	Engines []string // of "interp", "gosim", "verilated"; default all
+	Cycles  int      // random cycles after the directed stimuli, 0 .. 10^9; default 2,000
+	Seed    uint64
+	Program *Program // weights and activations from a trained model, or nil
+	Pos     Pos
+}
+
+// Program puts one matrix of a checkpoint into the crossbars and runs its golden
+// activations through the RTL.
+type Program struct {
+	Model  string // path of a .safetensors checkpoint
+	Tensor string // "layers.0.wq"
+	Golden string // path of golden vectors (JSON), or ""
+	Cases  []ADCCase // further crossbar settings the same hardware is checked with
+	Pos    Pos
+}
+
+// ADCCase is one crossbar setting of the golden file: rows per conversion and ADC bits.
+type ADCCase struct {
+	Rows, Bits int
+	Pos        Pos
+}
