@@ -83,7 +83,8 @@ type Reg struct {
 // while REn is 0. Nodes with op MemRead are asynchronous reads.
 //
 // Contents at power-on: Init when not nil (Depth*N values); else, when Loaded, what the
-// Image holds; else seeded random words.
+// Image holds; else seeded random words. The read port's word Q starts from the seeded words
+// InitWord(seed, module, name + ".q", element, W), contents or not. rst touches neither.
 type Mem struct {
 	Name   string
 	Depth  int
