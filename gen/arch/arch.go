@@ -36,9 +36,9 @@ type Chip struct {
 
 // Attention is the output-stationary systolic array of the digital half.
 type Attention struct {
-	Rows, Cols int // 1 .. 1024 PEs each way
+	Rows, Cols int    // 1 .. 1024 PEs each way
 	Dataflow   string // "output_stationary"
-	MaxK       int // largest inner dimension of one fold, 1 .. 65,536; default 4,096
+	MaxK       int    // largest inner dimension of one fold, 1 .. 65,536; default 4,096
 	Pos        Pos
 }
 
@@ -72,11 +72,12 @@ type ADC struct {
 
 // Technology names what area and energy figures are based on.
 type Technology struct {
-	Name    string
-	NodeNM  float64
-	Liberty string // path of a Liberty file, or "" for the default standard cells
-	Macros  MacroArea
-	Pos     Pos
+	Name          string
+	NodeNM        float64
+	Liberty       string  // path of a Liberty file, or "" for the default standard cells (osu018)
+	LibertyNodeNM float64 // feature size of those cells; 180 for the default ones
+	Macros        MacroArea
+	Pos           Pos
 }
 
 // MacroArea holds area models of the parts Yosys cannot synthesise. Every figure carries
@@ -110,9 +111,9 @@ type Verify struct {
 // Program puts one matrix of a checkpoint into the crossbars and runs its golden
 // activations through the RTL.
 type Program struct {
-	Model  string // path of a .safetensors checkpoint
-	Tensor string // "layers.0.wq"
-	Golden string // path of golden vectors (JSON), or ""
+	Model  string    // path of a .safetensors checkpoint
+	Tensor string    // "layers.0.wq"
+	Golden string    // path of golden vectors (JSON), or ""
 	Cases  []ADCCase // further crossbar settings the same hardware is checked with
 	Pos    Pos
 }

@@ -1,0 +1,224 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"ohmloom/gen/arch"
+)
+
+// defaultTechnology is what figures are based on unless a description says otherwise.
+const defaultTechnology = "45nm"
+
+// build fills the architecture from the evaluated tree. It is also called for trees with
+// mistakes, to find those that only show when values are put together.
+func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Chip {
+	chip := &arch.Chip{Source: root.name, ClockMHz: 100}
+	if c := tree.child("chip"); c != nil {
+		chip.Name = c.label
+		chip.Pos = c.pos()
+		chip.ClockMHz = c.float("clock_mhz", 100)
+		l.checkName(c)
+		chip.Attention = l.attention(c.child("attention"))
+		chip.PIM = l.pim(c.child("pim"))
+		if chip.Attention == nil && chip.PIM == nil && !l.broken {
+			l.add(Error, c.rng, Diagnostic{Summary: "The chip is empty", In: c.in, Allowed: `"attention", "pim" or both`,
+				Suggestion: "add attention { ... } or pim { ... }"})
+		}
+	}
+	chip.Technology = l.technology(tree, technology)
+	chip.Verify = l.verify(tree.childOrEmpty("verify"), tree.child("chip"), chip.PIM)
+	return chip
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// maxName leaves room for suffixes in file names and in generated C++.
+const maxName = 64
+
+// checkName refuses chip names that can't be the top module's.
+func (l *loader) checkName(c *node) {
+	d := Diagnostic{In: c.in, Value: quote(c.label)}
+	switch {
+	case !identifier.MatchString(c.label):
+		d.Summary = "Chip name is no Verilog identifier"
+		d.Allowed = "letters, digits and _, not beginning with a digit"
+		if s := toIdentifier(c.label); s != "" {
+			d.Suggestion = "use " + quote(s)
+		}
+	case verilogReserved[c.label]:
+		d.Summary = "Chip name is a word reserved in Verilog"
+		d.Suggestion = "use " + quote(c.label+"_chip")
+	case len(c.label) > maxName:
+		d.Summary = "Chip name is too long"
+		d.Allowed = fmt.Sprintf("at most %d characters", maxName)
+	default:
+		return
+	}
+	l.add(Error, c.named, d)
+}
+
+// toIdentifier is the identifier nearest to a name, "" when nothing of it can stay.
+func toIdentifier(s string) string {
+	out := strings.Trim(regexp.MustCompile(`[^A-Za-z0-9_]+`).ReplaceAllString(s, "_"), "_")
+	if out != "" && out[0] >= '0' && out[0] <= '9' {
+		out = "chip_" + out
+	}
+	return out[:min(len(out), maxName)]
+}
+
+func (l *loader) attention(n *node) *arch.Attention {
+	if n == nil {
+		return nil
+	}
+	a := &arch.Attention{Rows: n.int("rows", 1), Cols: n.int("cols", 1), Dataflow: n.str("dataflow", "output_stationary"),
+		MaxK: n.int("max_k", 4096), Pos: n.pos()}
+	if pes := a.Rows * a.Cols; pes > MaxPEs {
+		l.add(Error, n.rng, Diagnostic{Summary: "Attention array too large", In: n.in,
+			Value:      fmt.Sprintf("%d x %d = %s PEs", a.Rows, a.Cols, thousands(int64(pes))),
+			Allowed:    "rows x cols at most " + thousands(MaxPEs) + " PEs",
+			Suggestion: fmt.Sprintf("use cols = %d with these rows", MaxPEs/a.Rows)})
+	}
+	return a
+}
+
+func (l *loader) pim(n *node) *arch.PIM {
+	if n == nil {
+		return nil
+	}
+	p := &arch.PIM{RowBlocks: n.int("row_blocks", 1), ColBlocks: n.int("col_blocks", 1), Lanes: n.int("lanes", 8), Pos: n.pos()}
+	x := n.childOrEmpty("crossbar")
+	adc := x.childOrEmpty("adc")
+	rows, cols := x.int("rows", 1), x.int("cols", 1)
+	p.Crossbar = arch.Crossbar{Rows: rows, Cols: cols, Pos: x.pos(), ADC: arch.ADC{
+		Bits:  adc.int("bits", 8),
+		Share: adc.int("share", min(8, cols)),
+		Step:  adc.str("step", "clip"),
+		Rows:  adc.int("rows", min(64, rows)),
+		Pos:   adc.pos(),
+	}}
+	if cells := p.RowBlocks * p.ColBlocks * rows * cols; cells > MaxCells {
+		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
+			Value:   fmt.Sprintf("%d x %d crossbars of %d x %d = %s cells", p.RowBlocks, p.ColBlocks, rows, cols, thousands(int64(cells))),
+			Allowed: fmt.Sprintf("row_blocks x col_blocks x rows x cols at most %s cells", thousands(MaxCells)),
+			Suggestion: fmt.Sprintf("at most %d crossbars of this size fit; larger matrices go through the tile in several passes",
+				MaxCells/(rows*cols))})
+	}
+	l.checkWithin(adc, "share", p.Crossbar.ADC.Share, x, "cols", cols)
+	l.checkWithin(adc, "rows", p.Crossbar.ADC.Rows, x, "rows", rows)
+	l.fitPIM(n, x, adc, p)
+	return p
+}
+
+// checkWithin reports an attribute of the converter that is larger than the crossbar.
+func (l *loader) checkWithin(n *node, name string, v int, outer *node, outerName string, most int) {
+	if v > most && n.has(name) && outer.has(outerName) {
+		l.add(Error, n.at(name), Diagnostic{Summary: fmt.Sprintf("%q exceeds the crossbar's %s", name, outerName), In: n.in,
+			Value:      fmt.Sprint(v),
+			Allowed:    fmt.Sprintf("1 .. %s, the crossbar's %s (%s)", thousands(int64(most)), outerName, position(outer.at(outerName))),
+			Suggestion: fmt.Sprintf("use %d, or a larger crossbar", most)})
+	}
+}
+
+// addTechnologies puts library technologies that the description may need under its own.
+// The name is an expression, evaluated only later; reading all of them is cheap.
+func (l *loader) addTechnologies(tree *node) {
+	_, technologies := Library()
+	for _, name := range technologies {
+		f := l.readLibrary("technology", name)
+		merge(tree, l.check(f.body, &language, "", hcl.Range{Filename: f.name, Start: hcl.InitialPos, End: hcl.InitialPos}))
+	}
+}
+
+func (l *loader) technology(tree *node, fallback string) arch.Technology {
+	if tree.wanting("technology") {
+		return arch.Technology{}
+	}
+	name := tree.str("technology", fallback)
+	var names []string
+	for _, t := range tree.blocks["technology"] {
+		names = append(names, t.label)
+		l.checkAreas(t)
+	}
+	i := slices.Index(names, name)
+	if i < 0 {
+		if !l.broken {
+			slices.Sort(names)
+			l.add(Error, tree.at("technology"), Diagnostic{Summary: "Unknown technology", Value: quote(name), Allowed: oneOf(names),
+				Suggestion: orElse(didYouMean(name, names), "describe it: technology "+quote(name)+" { ... }")})
+		}
+		return arch.Technology{}
+	}
+	t := tree.blocks["technology"][i]
+	tech := arch.Technology{Name: name, NodeNM: t.float("node_nm", 0), Pos: t.pos()}
+	tech.Liberty = l.path(t, "liberty")
+	tech.LibertyNodeNM = t.float("liberty_node_nm", defaultLibertyNM)
+	if tech.Liberty != "" {
+		tech.LibertyNodeNM = t.float("liberty_node_nm", tech.NodeNM)
+		l.checkReadable(t, "liberty", tech.Liberty)
+	}
+	for part, q := range map[string]*arch.Quantity{
+		"adc": &tech.Macros.ADCUm2, "dac": &tech.Macros.DACUm2, "cell": &tech.Macros.CellUm2,
+		"sram_bit": &tech.Macros.SRAMBitUm2, "sram_fixed": &tech.Macros.SRAMFixedUm2,
+	} {
+		for _, a := range t.blocks["area"] {
+			if a.label == part {
+				*q = arch.Quantity{Value: a.float("value", 0), Unit: a.str("unit", ""), Kind: a.str("kind", ""),
+					Source: a.str("source", ""), Pos: a.pos()}
+			}
+		}
+	}
+	return tech
+}
+
+// defaultLibertyNM is the feature size of the default standard cells (osu018).
+const defaultLibertyNM = 180
+
+// checkAreas reports parts of a technology without a figure.
+func (l *loader) checkAreas(t *node) {
+	if l.broken {
+		return
+	}
+	for _, part := range areaParts {
+		if !slices.ContainsFunc(t.blocks["area"], func(a *node) bool { return a.label == part }) {
+			l.add(Error, t.rng, Diagnostic{Summary: "Missing block \"area\" " + quote(part), In: t.in,
+				Suggestion: fmt.Sprintf(`add area %q { value = ..., unit = "um2", kind = "assumed", source = "..." }, each on its own line`, part)})
+		}
+	}
+}
+
+func (l *loader) verify(n, chip *node, pim *arch.PIM) arch.Verify {
+	v := arch.Verify{Engines: n.strs("engines", engines), Cycles: n.int("cycles", 2000), Seed: n.uint64("seed", 1), Pos: n.pos()}
+	p := n.child("program")
+	if p == nil {
+		return v
+	}
+	v.Program = &arch.Program{Model: l.path(p, "model"), Tensor: p.str("tensor", ""), Golden: l.path(p, "golden"), Pos: p.pos()}
+	for _, c := range p.blocks["case"] {
+		v.Program.Cases = append(v.Program.Cases, arch.ADCCase{Rows: c.int("rows", 1), Bits: c.int("bits", 1), Pos: c.pos()})
+	}
+	if pim == nil {
+		if !l.broken && chip != nil {
+			l.add(Error, p.rng, Diagnostic{Summary: "A program needs crossbars to go into", In: p.in,
+				Suggestion: "add pim { ... } to the chip, or remove this block"})
+		}
+		return v
+	}
+	l.fitProgram(p, chip.child("pim"), v.Program, pim)
+	return v
+}
+
+// path returns a file name relative to where ohmloom runs, "" when there is none.
+func (l *loader) path(n *node, name string) string {
+	written := n.str(name, "")
+	if written == "" {
+		return ""
+	}
+	full := l.resolve(n.at(name).Filename, written)
+	l.written[full] = written
+	return full
+}

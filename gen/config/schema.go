@@ -1,0 +1,189 @@
+package config
+
+import "math"
+
+// kind is the type of value an attribute takes.
+type kind int
+
+const (
+	kindInt     kind = iota // a whole number within min .. max
+	kindNumber              // any number within min .. max
+	kindString              // a string, one of enum if that is set
+	kindStrings             // a list of distinct strings, each one of enum
+	kindPath                // a file name, relative to the file that wrote it
+)
+
+func (k kind) String() string {
+	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name"}[k]
+}
+
+// attrSpec says what one attribute may be. The specs below are the whole language: names,
+// types, ranges, suggestions and completeness are all checked from them.
+type attrSpec struct {
+	name     string
+	kind     kind
+	min, max float64 // range of numbers, both ends included
+	enum     []string
+	required bool
+	hint     string // what to do about a value above max, or about a missing attribute
+}
+
+// blockSpec says what one block may contain.
+type blockSpec struct {
+	name     string
+	label    string   // what the one label means, "" when the block has none
+	labels   []string // the only labels allowed, nil for any
+	many     bool     // may be repeated; blocks with labels then need distinct ones
+	required []string // blocks that must be present
+	attrs    []attrSpec
+	blocks   []blockSpec
+}
+
+func (b *blockSpec) attr(name string) *attrSpec {
+	for i := range b.attrs {
+		if b.attrs[i].name == name {
+			return &b.attrs[i]
+		}
+	}
+	return nil
+}
+
+func (b *blockSpec) block(name string) *blockSpec {
+	for i := range b.blocks {
+		if b.blocks[i].name == name {
+			return &b.blocks[i]
+		}
+	}
+	return nil
+}
+
+func (b *blockSpec) attrNames() []string {
+	var names []string
+	for _, a := range b.attrs {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+func (b *blockSpec) blockNames() []string {
+	var names []string
+	for _, c := range b.blocks {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// engines are the simulators that `verify` can run, in the order it runs them.
+var engines = []string{"interp", "gosim", "verilated"}
+
+// areaParts are the labels of a technology's `area` blocks.
+var areaParts = []string{"adc", "dac", "cell", "sram_bit", "sram_fixed"}
+
+// quantityKinds say how a figure was come by.
+var quantityKinds = []string{"measured", "synthesised", "cited", "fitted", "assumed"}
+
+// MaxCells and MaxPEs bound the whole chip. Each range alone allows a chip of four
+// thousand million cells; what no host can simulate is a slip of the pen.
+const (
+	MaxCells = 1 << 26 // crossbar cells of the tile, counted once a differential pair
+	MaxPEs   = 1 << 18 // PEs of the attention array
+)
+
+// language is the root of a description. `include`, `variable` and `locals` are read
+// earlier, since the rest depends on them, and stand here so that their names are known.
+var language = blockSpec{
+	required: []string{"chip"},
+	attrs: []attrSpec{
+		{name: "technology", kind: kindString},
+	},
+	blocks: []blockSpec{
+		{name: "include", label: "file or preset", many: true},
+		{name: "variable", label: "name", many: true},
+		{name: "locals", many: true},
+		chipSpec, technologySpec, verifySpec,
+	},
+}
+
+var chipSpec = blockSpec{
+	name: "chip", label: "name",
+	attrs: []attrSpec{
+		{name: "clock_mhz", kind: kindNumber, min: 0.001, max: 10_000, hint: "the unit is MHz"},
+	},
+	blocks: []blockSpec{
+		{
+			name: "attention",
+			attrs: []attrSpec{
+				{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "PEs from top to bottom"},
+				{name: "cols", kind: kindInt, min: 1, max: 1024, required: true, hint: "PEs from left to right"},
+				{name: "dataflow", kind: kindString, enum: []string{"output_stationary"}},
+				{name: "max_k", kind: kindInt, min: 1, max: 65_536, hint: "largest inner dimension of one fold"},
+			},
+		},
+		{
+			name: "pim", required: []string{"crossbar"},
+			attrs: []attrSpec{
+				{name: "row_blocks", kind: kindInt, min: 1, max: 64, hint: "larger matrices go through the tile in several passes"},
+				{name: "col_blocks", kind: kindInt, min: 1, max: 64, hint: "larger matrices go through the tile in several passes"},
+				{name: "lanes", kind: kindInt, min: 1, max: 64, hint: "elements per beat of the tile's streams"},
+			},
+			blocks: []blockSpec{{
+				name: "crossbar",
+				attrs: []attrSpec{
+					{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "more inputs: raise pim.row_blocks"},
+					{name: "cols", kind: kindInt, min: 1, max: 1024, required: true, hint: "more outputs: raise pim.col_blocks"},
+				},
+				blocks: []blockSpec{{
+					name: "adc",
+					attrs: []attrSpec{
+						{name: "bits", kind: kindInt, min: 1, max: 16, hint: "bits of one signed conversion"},
+						{name: "share", kind: kindInt, min: 1, max: 1024, hint: "columns per converter"},
+						{name: "step", kind: kindString, enum: []string{"ideal", "clip", "full"}},
+						{name: "rows", kind: kindInt, min: 1, max: 1024, hint: "rows active per conversion"},
+					},
+				}},
+			}},
+		},
+	},
+}
+
+var technologySpec = blockSpec{
+	name: "technology", label: "name", many: true,
+	attrs: []attrSpec{
+		{name: "node_nm", kind: kindNumber, min: 1, max: 10_000, required: true, hint: "feature size in nm"},
+		{name: "liberty", kind: kindPath},
+		{name: "liberty_node_nm", kind: kindNumber, min: 1, max: 10_000, hint: "feature size of the standard cells in nm"},
+	},
+	blocks: []blockSpec{{
+		name: "area", label: "part", labels: areaParts, many: true,
+		attrs: []attrSpec{
+			{name: "value", kind: kindNumber, min: 0, max: 1e12, required: true, hint: "an area in um2"},
+			{name: "unit", kind: kindString, enum: []string{"um2"}, required: true, hint: `every figure says its unit: unit = "um2"`},
+			{name: "kind", kind: kindString, enum: quantityKinds, required: true, hint: "every figure says how it was come by"},
+			{name: "source", kind: kindString, required: true, hint: "every figure says where it is from: a paper, a data sheet, a run"},
+		},
+	}},
+}
+
+var verifySpec = blockSpec{
+	name: "verify",
+	attrs: []attrSpec{
+		{name: "engines", kind: kindStrings, enum: engines},
+		{name: "cycles", kind: kindInt, min: 0, max: 1e9, hint: "random cycles after the directed stimuli"},
+		{name: "seed", kind: kindInt, min: 0, max: math.MaxUint64, hint: "any 64-bit number"},
+	},
+	blocks: []blockSpec{{
+		name: "program",
+		attrs: []attrSpec{
+			{name: "model", kind: kindPath, required: true, hint: "path of a .safetensors checkpoint"},
+			{name: "tensor", kind: kindString, required: true, hint: `the matrix to put into the crossbars, such as "layers.0.wq"`},
+			{name: "golden", kind: kindPath},
+		},
+		blocks: []blockSpec{{
+			name: "case", many: true,
+			attrs: []attrSpec{
+				{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "rows active per conversion"},
+				{name: "bits", kind: kindInt, min: 1, max: 16, required: true, hint: "bits of one signed conversion"},
+			},
+		}},
+	}},
+}
