@@ -1,0 +1,110 @@
+package hw_test
+
+import (
+	"fmt"
+	"math/rand"
+	"reflect"
+	"testing"
+
+	"ohmloom/hw"
+	"ohmloom/ir"
+	"ohmloom/verify/drive"
+	"ohmloom/verify/interp"
+)
+
+// start powers up an engine for the block with registers from seed.
+func start(t *testing.T, b hw.Block, seed uint64) (*ir.Module, *interp.Engine) {
+	t.Helper()
+	if err := b.Check(); err != nil {
+		t.Fatalf("%s: %v", b.Name(), err)
+	}
+	m := b.Build(hw.NewLib(nil))
+	d := ir.NewDesign(m)
+	ir.MustCheck(d)
+	e, err := interp.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	var img *ir.Image
+	if l, ok := b.(hw.Loaded); ok {
+		img = l.Image(m.Name)
+	}
+	if err := e.Power(seed, img); err != nil {
+		t.Fatal(err)
+	}
+	return m, e
+}
+
+// plan names the block's streams for the driver.
+func plan(b hw.Block, work, want [][]hw.Beat) (feeds []drive.Feed, wants []drive.Want) {
+	in, out := b.Streams()
+	for i, s := range in {
+		feeds = append(feeds, drive.Feed{Name: s.Name, Beats: work[i]})
+	}
+	for i, s := range out {
+		wants = append(wants, drive.Want{Name: s.Name, Beats: len(want[i])})
+	}
+	return feeds, wants
+}
+
+// hold runs work through the block's structure and compares it with its arithmetic; without
+// stalls it also compares the time.
+func hold(t *testing.T, b hw.Block, work [][]hw.Beat, seed int64, stall float64) {
+	t.Helper()
+	m, e := start(t, b, uint64(seed))
+	want := b.Arithmetic(work)
+	feeds, wants := plan(b, work, want)
+	res, err := drive.Run(e, m, feeds, wants, drive.Options{Stall: stall, Rand: rand.New(rand.NewSource(seed)), MaxIdle: 2000})
+	if err != nil {
+		t.Fatalf("%s, seed %d, stall %.1f: %v", b.Name(), seed, stall, err)
+	}
+	_, out := b.Streams()
+	for i, s := range out {
+		for j := range want[i] {
+			if !reflect.DeepEqual(res.Out[i][j], want[i][j]) {
+				t.Fatalf("%s, seed %d, stall %.1f: stream %s beat %d is %x, want %x",
+					b.Name(), seed, stall, s.Name, j, res.Out[i][j], want[i][j])
+			}
+		}
+	}
+	if stall == 0 && res.Cycles != b.Cycles(work) {
+		t.Fatalf("%s, seed %d: took %d cycles, want %d", b.Name(), seed, res.Cycles, b.Cycles(work))
+	}
+}
+
+func TestStructureAgreesWithArithmeticAndTime(t *testing.T) {
+	const rounds = 12
+	for _, entry := range hw.Table {
+		t.Run(entry.Name, func(t *testing.T) {
+			for round := range rounds {
+				seed := int64(1000 + round)
+				r := rand.New(rand.NewSource(seed))
+				b := entry.Random(r)
+				t.Run(fmt.Sprintf("%s/%d", b.Name(), seed), func(t *testing.T) {
+					hold(t, b, entry.Work(r, b, round%2 == 1), seed, 0)
+					hold(t, b, entry.Work(r, b, round%2 == 0), seed, 0.6)
+				})
+			}
+		})
+	}
+}
+
+// The random work must be able to tell right from wrong: outputs differ from beat to beat.
+func TestWorkOfEveryBlockIsNotTrivial(t *testing.T) {
+	for _, entry := range hw.Table {
+		seen := map[string]bool{}
+		for seed := int64(0); seed < 8; seed++ {
+			r := rand.New(rand.NewSource(seed))
+			b := entry.Random(r)
+			for _, s := range b.Arithmetic(entry.Work(r, b, false)) {
+				for _, beat := range s {
+					seen[fmt.Sprint(beat)] = true
+				}
+			}
+		}
+		if len(seen) < 10 {
+			t.Errorf("%s: only %d different output beats", entry.Name, len(seen))
+		}
+	}
+}
