@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ohmloom/examples"
+	"ohmloom/gen/arch"
+	"ohmloom/gen/config"
+)
+
+// description is a chip and where its files are read from.
+type description struct {
+	chip  *arch.Chip
+	name  string // as the user gave it, or the built-in example's name
+	diags config.Diagnostics
+	open  func(path string) (io.ReadCloser, int64, error)
+}
+
+// load reads the description in args[0], or the built-in example, prints what there is to
+// say about it, and fails when it cannot be used.
+func (a *app) load(ctx context.Context, args []string) (*description, error) {
+	d, err := a.read(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	if !a.quiet || d.diags.HasErrors() {
+		width, tty := terminal(a.err)
+		if err := d.diags.Render(a.err, width, tty); err != nil {
+			return nil, err
+		}
+	}
+	if d.diags.HasErrors() {
+		return nil, said(exitFailed)
+	}
+	return d, nil
+}
+
+// read is load without a word.
+func (a *app) read(ctx context.Context, args []string) (*description, error) {
+	vars := map[string]string{}
+	for _, v := range a.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, usage("--var %q: want name=value", v)
+		}
+		vars[name] = value
+	}
+	opts := config.Options{Vars: vars}
+	if len(args) == 0 {
+		opts.FS = examples.FS
+		d := &description{name: examples.Default, open: openEmbedded}
+		d.chip, d.diags = config.Load(ctx, examples.Default, opts)
+		return d, nil
+	}
+	d := &description{name: args[0], open: openFile}
+	if args[0] == "-" {
+		src, err := io.ReadAll(io.LimitReader(a.in, maxStdin))
+		if err != nil {
+			return nil, failed("standard input: %w", err)
+		}
+		d.name = "<stdin>"
+		d.chip, d.diags = config.LoadBytes(ctx, d.name, src, opts)
+		return d, nil
+	}
+	d.chip, d.diags = config.Load(ctx, args[0], opts)
+	return d, nil
+}
+
+// maxStdin bounds a description read from standard input, bytes.
+const maxStdin = 16 << 20
+
+func openFile(path string) (io.ReadCloser, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		f.Close()
+		return nil, 0, fmt.Errorf("%s is not a regular file", path)
+	}
+	return f, st.Size(), nil
+}
+
+func openEmbedded(path string) (io.ReadCloser, int64, error) {
+	f, err := examples.FS.Open(filepath.ToSlash(path))
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	return f, st.Size(), nil
+}
+
+func (a *app) checkCmd() *cobra.Command {
+	return a.varFlag(&cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a description and report every mistake at once",
+		Long: `Check a description. Every mistake is reported with file:line:col, the source, the value,
+what is allowed and a suggestion; warnings say where parts do not fit together. Exit code 1
+when there is a mistake. --json: ok, file, hash, errors, warnings, diagnostics[] (severity,
+summary, detail, pos, in, excerpt, value, allowed, suggestion).`,
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.read(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			bad := d.diags.HasErrors()
+			if a.json {
+				r := checkResult{OK: !bad, File: d.name, Errors: d.diags.Count(config.Error),
+					Warnings: d.diags.Count(config.Warning), Diagnostics: d.diags}
+				if r.Diagnostics == nil {
+					r.Diagnostics = config.Diagnostics{}
+				}
+				if !bad {
+					r.Hash = d.chip.Hash
+				}
+				if err := a.printJSON(r); err != nil {
+					return err
+				}
+			} else {
+				if !a.quiet || bad {
+					width, tty := terminal(a.err)
+					if err := d.diags.Render(a.err, width, tty); err != nil {
+						return err
+					}
+				}
+				if !bad {
+					a.note("%s: fine, %d warnings, configuration %.12s", d.name, d.diags.Count(config.Warning), d.chip.Hash)
+				}
+			}
+			if bad {
+				return said(exitFailed)
+			}
+			return nil
+		},
+	})
+}
+
+type checkResult struct {
+	OK          bool               `json:"ok"`
+	File        string             `json:"file"`
+	Hash        string             `json:"hash,omitempty"`
+	Errors      int                `json:"errors"`
+	Warnings    int                `json:"warnings"`
+	Diagnostics config.Diagnostics `json:"diagnostics"`
+}
+
+func (a *app) initCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a commented description to begin with (default ohmloom.hcl)",
+		Long: `Write a commented description. A file that exists is never overwritten.
+--json: file.`,
+		Args: oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "ohmloom.hcl"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+			if err != nil {
+				if os.IsExist(err) {
+					return failed("%s exists already; give another name or remove it", name)
+				}
+				return failed("%w", err)
+			}
+			_, err = f.Write(config.Starter())
+			if err = firstError(err, f.Close()); err != nil {
+				os.Remove(name)
+				return failed("%w", err)
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"file": name})
+			}
+			a.note("wrote %s; next: ohmloom check %s", name, name)
+			return nil
+		},
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
