@@ -85,11 +85,11 @@ func quote(s string) string {
 // enough to be what was meant. Ties go to the first candidate.
 func nearest(name string, candidates []string) string {
 	const longest = 200 // a longer name is no spelling mistake, and the distance is quadratic
-	if len(name) > longest {
-		return ""
-	}
 	best, bestDistance := "", 1+len(name)/3
 	for _, c := range candidates {
+		if max(len(name), len(c)) > longest {
+			continue
+		}
 		if d := levenshtein.Distance(name, c, nil); d <= bestDistance && (best == "" || d < bestDistance) {
 			best, bestDistance = c, d
 		}
