@@ -1,0 +1,256 @@
+package conform
+
+import (
+	"math"
+
+	"ohmloom/ir"
+)
+
+// feedThroughCase: paths from input to output within a cycle, through instances and back, a
+// port that only passes through, one node on two ports, ports that nobody reads.
+func feedThroughCase() Case {
+	leaf := ir.New("conform_through_leaf", "Two independent paths.")
+	p, r := leaf.In("p", ir.Bits(8), ""), leaf.In("r", ir.Bits(8), "")
+	thru, idle := leaf.In("thru", ir.Vec(2, 3), ""), leaf.In("idle", ir.Bits(4), "")
+	leaf.Out("q", p.AddK(1), "")
+	leaf.Out("s", r.Mul(p), "")
+	leaf.Out("thru_out", thru, "")
+	leaf.Out("unread", idle.Not(), "")
+	mid := ir.New("conform_through_mid", "The first path feeds the second of the same instance.")
+	x, v := mid.In("x", ir.Bits(8), ""), mid.In("v", ir.Vec(2, 3), "")
+	u := mid.Instance("u_leaf", leaf)
+	u.In("p", x).In("thru", v).In("idle", mid.K(4, 9)).In("r", mid.OutOf(u, "q").Xor(mid.K(8, 0xf0)))
+	mid.Out("y", mid.OutOf(u, "s"), "")
+	mid.Out("y_again", mid.OutOf(u, "s"), "")
+	mid.Out("v_out", mid.OutOf(u, "thru_out"), "")
+	mid.Out("x_out", x, "")
+	m := ir.New("conform_through", "Combinational paths.")
+	a, b := m.In("a", ir.Bits(8), ""), m.In("b", ir.Vec(2, 3), "")
+	m.In("nobody", ir.Vec(3, 7), "")
+	u1, u2 := m.Instance("u_1", mid).In("x", a).In("v", b), m.Instance("u_2", mid)
+	u2.In("x", m.OutOf(u1, "y")).In("v", m.OutOf(u1, "v_out").Not())
+	m.Out("y", m.OutOf(u2, "y"), "")
+	m.Out("y_again", m.OutOf(u2, "y_again"), "")
+	m.Out("v", m.OutOf(u2, "v_out"), "")
+	m.Out("x", m.OutOf(u2, "x_out"), "")
+	m.Out("a_out", a, "")
+	m.Out("a_too", a, "")
+	var stim [][]uint64
+	d := dice(41)
+	for range 50 {
+		stim = append(stim, cat([]uint64{0, d.word(8)}, d.words(2, 3), d.words(3, 7)))
+	}
+	f := func(x uint64) uint64 { return ((x + 1) ^ 0xf0) % 256 * x % 256 }
+	model := func(in []uint64) []uint64 {
+		y := f(f(in[1]))
+		return []uint64{y, y, 7 - in[2], 7 - in[3], f(in[1]), in[1], in[1]}
+	}
+	return Case{Name: "feed-through", Top: m, Stim: stim, Model: func() Model { return model }}
+}
+
+// gatedCase: a multiply-accumulate array under controls that are the same for all cells
+// (clear, enable, drain) and one that differs from cell to cell (the sign travels with the
+// operand), which is where an engine that skips or hoists work goes wrong.
+func gatedCase() Case {
+	const seed, R, C, name = 51, 3, 4, "conform_gated_pe"
+	pe := ir.New(name, "Signed multiply-accumulate with drain.")
+	in := func(n string, w int) *ir.Node { return pe.In(n, ir.Bits(w), "") }
+	clr, en, drain := in("clear", 1), in("en", 1), in("drain", 1)
+	ai, bi, ni, above := in("a", 8), in("b", 8), in("neg", 1), in("above", 32)
+	a, b, neg, acc := pe.Reg("ar", ir.Bits(8), 0), pe.Reg("br", ir.Bits(8), 0), pe.DataReg("nr", ir.Bits(1)), pe.Reg("acc", ir.Bits(32), 0)
+	a.SetEn(en, ai)
+	b.SetEn(en, bi)
+	neg.SetEn(en, ni)
+	prod := ai.SExt(16).Mul(bi.SExt(16)).SExt(32)
+	term := ni.Mux(pe.K(32, 0).Sub(prod), prod)
+	sum := clr.Mux(term, acc.Q.Add(term))
+	acc.SetEn(en.Or(drain), drain.Mux(above, sum))
+	pe.Out("a_out", a.Q, "")
+	pe.Out("b_out", b.Q, "")
+	pe.Out("neg_out", neg.Q, "")
+	pe.Out("sum", acc.Q, "")
+	peak := pe.Reg("peak", ir.Bits(32), 1<<31)
+	peak.Set(drain.Mux(peak.Q, peak.Q.Lts(term).Mux(term, peak.Q)))
+	pe.Out("peak_out", peak.Q, "")
+
+	m := ir.New("conform_gated", "Array under common controls.")
+	g := m.Array("pe", pe, R, C)
+	for _, p := range []string{"clear", "en", "drain"} {
+		g.In(p, m.In(p, ir.Bits(1), ""))
+	}
+	g.Chain("a", "a_out", ir.West, m.In("a", ir.Vec(R, 8), ""))
+	g.Chain("b", "b_out", ir.North, m.In("b", ir.Vec(C, 8), ""))
+	g.Chain("neg", "neg_out", ir.East, m.In("neg", ir.Vec(R, 1), ""))
+	g.Chain("above", "sum", ir.South, m.KVec(32, 1, 2, 3, 4))
+	m.Out("sums", m.Edge(g, "sum", ir.North), "")
+	m.Out("all", m.OutOf(g, "sum"), "")
+	m.Out("peaks", m.OutOf(g, "peak_out"), "")
+	d := dice(51)
+	var stim [][]uint64
+	for i := range 150 {
+		stim = append(stim, cat([]uint64{truth(i == 3 || i == 90), d.bit(6), 1 - d.bit(4), d.bit(5)},
+			d.words(R, 8), d.words(C, 8), d.words(R, 1)))
+	}
+	model := func() Model {
+		type cell struct {
+			a, b      int8
+			neg       uint64
+			acc, peak int32
+		}
+		start := cell{int8(initWord(seed, name, "ar", 0, 8)), int8(initWord(seed, name, "br", 0, 8)),
+			initWord(seed, name, "nr", 0, 1), int32(initWord(seed, name, "acc", 0, 32)), int32(initWord(seed, name, "peak", 0, 32))}
+		var s [R][C]cell
+		for r := range R {
+			for c := range C {
+				s[r][c] = start
+			}
+		}
+		return func(in []uint64) []uint64 {
+			rst, clr, en, drain := in[0] == 1, in[1] == 1, in[2] == 1, in[3] == 1
+			var north, all, peaks []uint64
+			n := s
+			for r := range R {
+				for c := range C {
+					x, y, ng, ab := int8(in[4+r]), int8(in[4+R+c]), in[4+R+C+r], int32(c+1)
+					if c > 0 {
+						x = s[r][c-1].a
+					}
+					if r > 0 {
+						y = s[r-1][c].b
+					}
+					if c < C-1 {
+						ng = s[r][c+1].neg
+					}
+					if r < R-1 {
+						ab = s[r+1][c].acc
+					}
+					t := int32(x) * int32(y)
+					if ng == 1 {
+						t = -t
+					}
+					k := &n[r][c]
+					if en {
+						k.a, k.b, k.neg = x, y, ng
+					}
+					switch {
+					case drain:
+						k.acc = ab
+					case en && clr:
+						k.acc = t
+					case en:
+						k.acc += t
+					}
+					if !drain {
+						k.peak = max(k.peak, t)
+					}
+					if rst {
+						k.a, k.b, k.acc, k.peak = 0, 0, 0, math.MinInt32
+					}
+					if r == 0 {
+						north = append(north, uint64(uint32(s[r][c].acc)))
+					}
+					all = append(all, uint64(uint32(s[r][c].acc)))
+					peaks = append(peaks, uint64(uint32(s[r][c].peak)))
+				}
+			}
+			s = n
+			return cat(north, all, peaks)
+		}
+	}
+	return Case{Name: "gated", Top: m, Seed: seed, Stim: stim, Model: model}
+}
+
+// macroCase: two crossbar-like macros with a table each: the difference of two masked sums
+// over one-bit cells, and a sum of wider cells under a mask of more than one machine word.
+func macroCase() Case {
+	const rows, cols, W = 70, 3, 4
+	x := ir.New("conform_macro_bar", "Column sums of a programmed table, one cycle.")
+	x.Macro = &ir.Macro{Kind: "crossbar", Latency: 1, AreaUm2: 100}
+	mask, half := x.In("mask", ir.Vec(rows, 1), ""), x.In("half", ir.Bits(1), "")
+	mem := func(name string, w int) *ir.Mem {
+		t := x.Mem(name, 2, ir.Vec(rows*cols, w))
+		t.Loaded = true
+		return t
+	}
+	pos, neg, wide := mem("pos", 1), mem("neg", 1), mem("wide", W)
+	diff := mask.MaskedSum(x.Lookup(pos, half), 9, false).Sub(mask.MaskedSum(x.Lookup(neg, half), 9, false))
+	d, v := x.DataReg("d", ir.Vec(cols, 9)), x.Reg("v", ir.Vec(cols, 12), 0)
+	d.Set(diff)
+	v.Set(mask.MaskedSum(x.Lookup(wide, half), 12, true))
+	x.Out("d", d.Q, "")
+	x.Out("v", v.Q, "")
+	m := ir.New("conform_macro", "Macros in a column, each with tables of its own.")
+	a := m.Array("bar", x, 2, 1)
+	a.PerRow("mask", m.In("mask", ir.Vec(2*rows, 1), "")).In("half", m.In("half", ir.Bits(1), ""))
+	m.Out("d", m.OutOf(a, "d"), "")
+	m.Out("v", m.OutOf(a, "v"), "")
+
+	dc, img := dice(61), ir.NewImage()
+	var tables [2][3][]uint64
+	for i, at := range []string{"conform_macro.bar_r[0].bar.", "conform_macro.bar_r[1].bar."} {
+		for k, n := range []string{"pos", "neg", "wide"} {
+			tables[i][k] = dc.words(2*rows*cols, []int{1, 1, W}[k])
+			img.Data[at+n] = tables[i][k]
+		}
+	}
+	stim := [][]uint64{cat([]uint64{1}, make([]uint64, 2*rows), []uint64{0})}
+	for range 30 {
+		stim = append(stim, cat([]uint64{0}, dc.words(2*rows, 1), []uint64{dc.bit(2)}))
+	}
+	model := func() Model {
+		d := initWords(9, "conform_macro_bar", "d", cols, 9)
+		d, v := cat(d, d), initWords(9, "conform_macro_bar", "v", cols, 12)
+		v = cat(v, v)
+		return func(in []uint64) []uint64 {
+			out := cat(d, v)
+			half := int(in[1+2*rows]) * rows * cols
+			for i := range 2 {
+				for c := range cols {
+					var diff, sum int
+					for r := range rows {
+						at := half + c*rows + r
+						if in[1+i*rows+r] == 1 {
+							diff += int(tables[i][0][at]) - int(tables[i][1][at])
+							sum += int(tables[i][2][at]^8) - 8 // four bits, signed
+						}
+					}
+					if d[i*cols+c], v[i*cols+c] = uint64(diff)&511, uint64(sum)&4095; in[0] == 1 {
+						v[i*cols+c] = 0
+					}
+				}
+			}
+			return out
+		}
+	}
+	return Case{Name: "macro", Top: m, Seed: 9, Image: img, Stim: stim, Model: model}
+}
+
+// constantCase: outputs that depend on no input, in one instance and in all lanes of an Array.
+func constantCase() Case {
+	leaf := ir.New("conform_const_leaf", "Constants, and a register that leaves them.")
+	k := leaf.KVec(7, 1, 2, 127)
+	leaf.Out("k", k, "")
+	leaf.Out("sum", k.SumS(1, 9), "")
+	r := leaf.Reg("r", ir.Vec(3, 7), 5)
+	r.Set(k)
+	leaf.Out("r", r.Q, "")
+	m := ir.New("conform_const", "No inputs.")
+	a := m.Array("c", leaf, 2, 2)
+	m.Out("k", m.OutOf(a, "k"), "")
+	m.Out("sum", m.OutOf(a, "sum"), "")
+	m.Out("r", m.OutOf(a, "r"), "")
+	m.Out("one", m.K(64, ^uint64(0)), "")
+	stim := [][]uint64{{0}, {0}, {1}, {1}, {0}, {0}}
+	model := func() Model {
+		r := initWords(71, "conform_const_leaf", "r", 3, 7)
+		return func(in []uint64) []uint64 {
+			k := []uint64{1, 2, 127}
+			out := cat(k, k, k, k, []uint64{2, 2, 2, 2}, r, r, r, r, []uint64{^uint64(0)})
+			if r = k; in[0] == 1 {
+				r = []uint64{5, 5, 5}
+			}
+			return out
+		}
+	}
+	return Case{Name: "constants", Top: m, Seed: 71, Stim: stim, Model: model}
+}
