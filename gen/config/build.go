@@ -44,6 +44,8 @@ const maxName = 64
 func (l *loader) checkName(c *node) {
 	d := Diagnostic{In: c.in, Value: quote(c.label)}
 	switch {
+	case c.named == hcl.Range{}:
+		return // a missing name was reported
 	case !identifier.MatchString(c.label):
 		d.Summary = "Chip name is no Verilog identifier"
 		d.Allowed = "letters, digits and _, not beginning with a digit"
@@ -183,11 +185,15 @@ func (l *loader) checkAreas(t *node) {
 	if l.broken {
 		return
 	}
+	var missing []string
 	for _, part := range areaParts {
 		if !slices.ContainsFunc(t.blocks["area"], func(a *node) bool { return a.label == part }) {
-			l.add(Error, t.rng, Diagnostic{Summary: "Missing block \"area\" " + quote(part), In: t.in,
-				Suggestion: fmt.Sprintf(`add area %q { value = ..., unit = "um2", kind = "assumed", source = "..." }, each on its own line`, part)})
+			missing = append(missing, part)
 		}
+	}
+	if len(missing) > 0 {
+		l.add(Error, t.rng, Diagnostic{Summary: "Missing blocks \"area\"", In: t.in, Value: "no figure for " + oneOf(missing),
+			Suggestion: fmt.Sprintf("add area %q { ... } with value, unit, kind and source", missing[0])})
 	}
 }
 

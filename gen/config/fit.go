@@ -18,7 +18,7 @@ func largestCode(b int) int { return 1<<(b-1) - 1 }
 // small models, not a promise.
 const measuredNote = "A bound for the worst input, not for a typical one: sums of a ternary matrix lie near 0. " +
 	"Measured on this project's two trained ternary models (64 and 128 wide), a clipping converter of 6 bits changed " +
-	"the loss by at most 0.0001 bits/char at 64, 128 and 256 rows; 5 bits cost up to 0.09, 4 bits spoilt the model."
+	"the loss by at most 0.0001 bits/char at 64, 128 and 256 rows; 5 bits cost up to 0.09, 4 bits 0.4 and more."
 
 // fitPIM warns where crossbar and converters do not fit together.
 func (l *loader) fitPIM(n, x, adc *node, p *arch.PIM) {
@@ -54,7 +54,7 @@ func (l *loader) fitADC(n *node, a arch.ADC) {
 	}
 	top := largestCode(a.Bits)
 	d := Diagnostic{In: n.in, Detail: measuredNote,
-		Value: fmt.Sprintf("%d bits for %d rows, step = %q", a.Bits, a.Rows, a.Step)}
+		Value: fmt.Sprintf("%s for %s, step = %q", count(a.Bits, "bit"), count(a.Rows, "row"), a.Step)}
 	if top >= a.Rows {
 		return
 	}
@@ -63,8 +63,8 @@ func (l *loader) fitADC(n *node, a arch.ADC) {
 	case "clip":
 		d.Summary = "ADC narrower than its rows: large sums clip"
 		d.Allowed = fmt.Sprintf("lossless from %d bits on", enough)
-		d.Suggestion = fmt.Sprintf("worst loss: a sum of %d reads as %d, %d cells lost in one conversion; bits = %d loses nothing",
-			a.Rows, top, a.Rows-top, enough)
+		d.Suggestion = fmt.Sprintf("worst loss: a sum of %d reads as %d, %s lost in one conversion; bits = %d loses nothing",
+			a.Rows, top, count(a.Rows-top, "cell"), enough)
 		if top >= 1 {
 			d.Suggestion += fmt.Sprintf(", and so does rows = %d", top)
 		}
@@ -82,6 +82,14 @@ func (l *loader) fitADC(n *node, a arch.ADC) {
 		return
 	}
 	l.add(Warning, n.at("bits"), d)
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // divisors names the divisors of n nearest to v, below and above.

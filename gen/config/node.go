@@ -61,7 +61,12 @@ func (l *loader) check(body *hclsyntax.Body, spec *blockSpec, in string, rng hcl
 		a := body.Attributes[name]
 		if spec.attr(name) == nil {
 			l.unknownAttr(n, a)
-			continue
+			// Go on as if it had been spelt right: its value is checked too, and the
+			// attribute that was meant is not called missing.
+			name = nearest(name, spec.attrNames())
+			if name == "" || body.Attributes[name] != nil {
+				continue
+			}
 		}
 		n.attrs[name] = a
 	}
@@ -69,40 +74,47 @@ func (l *loader) check(body *hclsyntax.Body, spec *blockSpec, in string, rng hcl
 		sub := spec.block(b.Type)
 		if sub == nil {
 			l.unknownBlock(n, b)
-			continue
-		}
-		inner := within(in, b.Type)
-		if len(b.Labels) > 0 {
-			inner += " " + quote(b.Labels[0])
-		}
-		if !l.checkLabels(b, sub, in) {
-			// Its label is wrong, yet its content may have mistakes worth telling now.
-			if hasOwnReader(b.Type) {
+			if sub = spec.block(nearest(b.Type, spec.blockNames())); sub == nil {
 				continue
 			}
-			l.check(b.Body, sub, inner, b.DefRange())
-			l.broken = true
-			continue
-		}
-		if hasOwnReader(b.Type) {
-			continue
-		}
-		c := l.check(b.Body, sub, inner, b.DefRange())
-		if len(b.Labels) > 0 {
-			c.label, c.named = b.Labels[0], b.LabelRanges[0]
-		}
-		if first := n.twin(c); first != nil {
-			what := "Block " + quote(b.Type)
-			if sub.many {
-				what += " " + quote(c.label)
+			if hasOwnReader(sub.name) {
+				l.broken = true // what it defines is unknown elsewhere
+				continue
 			}
-			l.add(Error, b.DefRange(), Diagnostic{Summary: what + " written twice", In: in,
-				Suggestion: "join it with the first one, at " + position(first.rng).String()})
-			continue
 		}
-		n.blocks[b.Type] = append(n.blocks[b.Type], c)
+		l.checkBlock(n, b, sub)
 	}
 	return n
+}
+
+// checkBlock checks a block and hangs it into n.
+func (l *loader) checkBlock(n *node, b *hclsyntax.Block, sub *blockSpec) {
+	labelled := l.checkLabels(b, sub, n.in)
+	if hasOwnReader(sub.name) {
+		return
+	}
+	inner := within(n.in, sub.name)
+	if len(b.Labels) > 0 {
+		inner += " " + quote(b.Labels[0])
+	}
+	c := l.check(b.Body, sub, inner, b.DefRange())
+	if len(b.Labels) > 0 {
+		c.label, c.named = b.Labels[0], b.LabelRanges[0]
+	}
+	if !labelled && sub.many {
+		l.broken = true // there is no telling which one it is
+		return
+	}
+	if first := n.twin(c); first != nil {
+		what := "Block " + quote(sub.name)
+		if sub.many {
+			what += " " + quote(c.label)
+		}
+		l.add(Error, b.DefRange(), Diagnostic{Summary: what + " written twice", In: n.in,
+			Suggestion: "join it with the first one, at " + position(first.rng).String()})
+		return
+	}
+	n.blocks[sub.name] = append(n.blocks[sub.name], c)
 }
 
 // hasOwnReader tells the blocks that scope.go and source.go read.
@@ -176,8 +188,6 @@ func (l *loader) unknownBlock(n *node, b *hclsyntax.Block) {
 		}
 	}
 	l.add(Error, b.TypeRange, d)
-	// What is inside a misspelt block is missing elsewhere: say so once, here.
-	l.broken = true
 }
 
 // homes lists the blocks in which an attribute or block of this name is at home.

@@ -194,6 +194,9 @@ func (l *loader) parseVar(d *definition, text string, def cty.Value) (cty.Value,
 		l.addHCL("", diags)
 		return cty.NilVal, false
 	}
+	if want != cty.NilType && len(expr.Variables()) > 0 {
+		return l.convert(cty.StringVal(text), want, rng, "variable "+quote(d.name))
+	}
 	v, ok := l.eval(expr, "", nil)
 	if !ok || want == cty.NilType {
 		return v, ok
@@ -390,7 +393,7 @@ func oversize(v cty.Value) string {
 			problem = "a string of " + thousands(int64(len(e.AsString()))) + " characters"
 		case e.Type() == cty.Number:
 			if f, _ := e.AsBigFloat().Float64(); f > 1e308 || f < -1e308 {
-				problem = "a number beyond 10^308"
+				problem = "a number beyond 10^308; is there a division by zero?"
 			}
 		case elements > maxElements+1:
 			problem = "more than " + thousands(maxElements) + " elements"

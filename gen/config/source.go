@@ -38,8 +38,6 @@ type sourceFile struct {
 	body *hclsyntax.Body // never nil
 }
 
-func (f *sourceFile) inLibrary() bool { return strings.HasPrefix(f.name, libraryScheme) }
-
 // Library lists what the binary ships: the presets that `include` takes and the
 // technologies, both sorted by name.
 func Library() (presets, technologies []string) {

@@ -243,7 +243,7 @@ func show(v cty.Value) string {
 		return "unknown"
 	case t == cty.Number:
 		f := v.AsBigFloat()
-		if f64, _ := f.Float64(); f.IsInt() && f64 < 1e15 && f64 > -1e15 {
+		if f64, _ := f.Float64(); f.IsInt() && math.Abs(f64) < 1e21 {
 			s = f.Text('f', 0)
 		} else {
 			s = f.Text('g', 10)
