@@ -1,0 +1,5 @@
+package vlog
+
+import "ohmloom/ir"
+
+func memh(t ir.Type, d []uint64) string { return "" }

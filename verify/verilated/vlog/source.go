@@ -1,0 +1,95 @@
+package vlog
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ohmloom/ir"
+	"ohmloom/ir/flat"
+)
+
+// File is one emitted source.
+type File struct{ Name, Text string }
+
+// Bench is the name of the module that stands above a design's top in every Verilog engine,
+// so that hierarchical names, and with them the names of memory files, agree.
+const Bench = "tb"
+
+// Write puts the files into dir.
+func Write(dir string, files []File) error {
+	for _, f := range files {
+		p := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(p, []byte(f.Text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Units are the names of the files that are compiled by themselves, not included.
+func Units(files []File) []string {
+	var names []string
+	for _, f := range files {
+		if strings.HasSuffix(f.Name, ".v") {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// Table is a memory that can be loaded at power-on.
+type Table struct {
+	Path  string // as ir.Image is keyed
+	Depth int
+	Type  ir.Type
+}
+
+// Tables lists the Loaded memories of d, one for each instance.
+func Tables(d *ir.Design) []Table {
+	any := false
+	for _, m := range d.Modules {
+		for _, mem := range m.Mems {
+			any = any || mem.Loaded && mem.Init == nil
+		}
+	}
+	if !any {
+		return nil
+	}
+	var ts []Table
+	for _, mem := range flat.Elaborate(d).Mems {
+		if !mem.Loaded || mem.Init != nil {
+			continue
+		}
+		for _, p := range mem.Paths {
+			ts = append(ts, Table{p, mem.Depth, mem.Type})
+		}
+	}
+	return ts
+}
+
+// WriteImage writes the contents that img has for the tables into dir, one .memh file a
+// table, and gives the prefix for +tables=, "" when there is nothing to load.
+func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error) {
+	if img == nil {
+		return "", nil
+	}
+	for _, t := range ts {
+		data, ok := img.Data[t.Path]
+		if !ok {
+			continue
+		}
+		if len(data) != t.Depth*t.Type.N {
+			return "", fmt.Errorf("the image has %d values for memory %s, which holds %d", len(data), t.Path, t.Depth*t.Type.N)
+		}
+		prefix = dir + string(filepath.Separator)
+		if err := os.WriteFile(prefix+Bench+"."+t.Path+".memh", []byte(memh(t.Type, data)), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return prefix, nil
+}
