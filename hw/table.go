@@ -1,6 +1,11 @@
 package hw
 
+import "math/rand"
+
 // Table lists every block; the generic test and the documentation walk through it.
 var Table = []Entry{
 	{"array", "output-stationary systolic array", randomArray, arrayWork},
+	{"crossbar", "differential pair with DACs and converters", func(r *rand.Rand) Block { return randomCrossbar(r, 13) }, crossbarWork},
+	{"shift_add", "codes to sums over planes and row groups", func(r *rand.Rand) Block { return ShiftAdd{randomCrossbar(r, 9)} }, shiftAddWork},
+	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
 }

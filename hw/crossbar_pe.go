@@ -1,0 +1,168 @@
+package hw
+
+import (
+	"fmt"
+	"math/rand"
+
+	"ohmloom/ir"
+)
+
+// CrossbarPE is a processing element of the PIM side: input registers, row decoder, crossbar
+// pair with DACs and converters, and the shift-and-add unit. It multiplies an int8 vector
+// of Rows elements with its Cols x Rows ternary matrix; step "ideal" is exactly the integer
+// product.
+//
+// Stream x, Loads() beats a vector: Lanes x int8, element i in lane i % Lanes of beat
+// i / Lanes; lanes beyond Rows are ignored. Stream y, Steps() beats a vector: beat s has columns
+// s*Converters() .. (s+1)*Converters()-1 as int32 in cells; columns beyond Cols are zero.
+//
+// One conversion a cycle: bit planes 7 to 0, in each plane the row groups, in each group the
+// steps, 8 * Groups() * Steps() in all. The next vector is taken in while sums leave.
+type CrossbarPE struct {
+	Crossbar
+	Lanes int // elements a beat, 1..1024
+}
+
+func (b CrossbarPE) Name() string { return fmt.Sprintf("crossbar_pe_%s_l%d", b.suffix(), b.Lanes) }
+
+func (b CrossbarPE) Check() error {
+	return firstError(b.Crossbar.Check(), inRange("crossbar PE", "lanes", b.Lanes, 1, 1024))
+}
+
+// Loads is the number of beats of one input vector.
+func (b CrossbarPE) Loads() int { return ceilDiv(b.Rows, b.Lanes) }
+
+// Conversions is the number of conversions, and cycles, of one vector.
+func (b CrossbarPE) Conversions() int { return 8 * b.Groups() * b.Steps() }
+
+func (b CrossbarPE) Streams() (in, out []Stream) {
+	x := Stream{Name: "x", Doc: "input vector", Fields: []Field{
+		{"data", ir.Vec(b.Lanes, 8), true, "int8 elements"},
+	}}
+	_, out = ShiftAdd{b.Crossbar}.Streams()
+	return []Stream{x}, out
+}
+
+func (b CrossbarPE) Build(lib *Lib) *ir.Module {
+	must(b)
+	doc := fmt.Sprintf("Crossbar PE: takes %d beats, converts for %d cycles, gives %d beats.", b.Loads(), b.Conversions(), b.Steps())
+	return lib.module("crossbar_pe", b.Name(), doc, func(m *ir.Module) {
+		in, out := b.Streams()
+		x := input(m, in[0])
+		take := output(m, out[0])
+		converts := m.Reg("converts", ir.Bits(1), 0)
+		fire := x.ready(converts.Q.Not())
+		_, loaded := counter(m, "loads", b.Loads(), fire)
+
+		add := m.Instance("u_add", ShiftAdd{b.Crossbar}.Build(lib))
+		issue := converts.Q.And(m.OutOf(add, "x_ready")).Named("issue")
+		step, stepEnd := counter(m, "step", b.Steps(), issue)
+		group, groupEnd := counter(m, "group", b.Groups(), issue.And(stepEnd))
+		nextGroup := issue.And(stepEnd).Named("next_group")
+		nextPlane := nextGroup.And(groupEnd).Named("next_plane")
+		plane, planeEnd := counter(m, "plane", 8, nextPlane)
+		last := stepEnd.And(groupEnd).And(planeEnd).Named("last")
+		converts.SetEn(fire.Or(issue), fire.Mux(loaded, last.Not()))
+
+		rows := b.vector(m, x.fields[0], fire, nextPlane)
+		if b.Groups() > 1 {
+			rows = rows.And(b.decoder(m, nextGroup, groupEnd))
+		}
+		pair := m.Instance("u_xbar", b.Crossbar.Build(lib)).In("x_valid", issue).In("x_step", step).In("x_rows", rows)
+		late := func(name string, n *ir.Node) *ir.Node { return m.DataReg(name, n.Type).Set(n) }
+		add.In("x_valid", m.OutOf(pair, "y_valid")).In("x_code", m.OutOf(pair, "y_code")).
+			In("x_plane", late("code_plane", plane.Not())).
+			In("x_first", late("code_first", group.EqK(0))).
+			In("x_last", late("code_last", last)).In("y_ready", take)
+		drive(m, out[0], m.OutOf(add, "y_valid"), m.OutOf(add, "y_acc"))
+	})
+}
+
+// vector holds the input: beats move in from the top, and each plane it moves up by one bit,
+// so that the top bits are the plane.
+func (b CrossbarPE) vector(m *ir.Module, beat, fire, nextPlane *ir.Node) *ir.Node {
+	n := b.Loads() * b.Lanes
+	v := m.DataReg("vector", ir.Vec(n, 8))
+	in := beat
+	if n > b.Lanes {
+		in = v.Q.Elems(b.Lanes, n-b.Lanes).Join(beat)
+	}
+	v.SetEn(fire.Or(nextPlane), fire.Mux(in, v.Q.ShlK(1)))
+	return v.Q.Elems(0, b.Rows).Bit(7)
+}
+
+// decoder drives the rows of one group after the other.
+func (b CrossbarPE) decoder(m *ir.Module, next, wrap *ir.Node) *ir.Node {
+	first := make([]uint64, b.Rows)
+	for r := range b.Active {
+		first[r] = 1
+	}
+	d := m.Reg("decoder", ir.Vec(b.Rows, 1), first...)
+	moved := m.K(1, 0).Splat(b.Active).Join(d.Q.Elems(0, b.Rows-b.Active))
+	d.SetEn(next, wrap.Mux(m.KVec(1, first...), moved))
+	return d.Q
+}
+
+// Arithmetic follows the definition: for each group of Active rows and each plane, a code.
+func (b CrossbarPE) Arithmetic(in [][]Beat) [][]Beat {
+	var out []Beat
+	for v := 0; v+b.Loads() <= len(in[0]); v += b.Loads() {
+		var x []int8
+		for _, beat := range in[0][v : v+b.Loads()] {
+			for _, e := range beat[0] {
+				x = append(x, int8(e))
+			}
+		}
+		sums := make([]int, b.Steps()*b.Converters())
+		for c := range b.Cols {
+			sums[c] = b.columnSum(c, x)
+		}
+		out = append(out, b.sumBeats(sums)...)
+	}
+	return [][]Beat{out}
+}
+
+// columnSum is the weighted sum of codes of column c for the input x.
+func (b Crossbar) columnSum(c int, x []int8) int {
+	acc := 0
+	for first := 0; first < b.Rows; first += b.Active {
+		for p := range 8 {
+			d := 0
+			for k := first; k < min(first+b.Active, b.Rows); k++ {
+				d += b.weight(c, k) * int(uint8(x[k])>>p&1)
+			}
+			if p < 7 {
+				acc += b.code(d) << p
+			} else {
+				acc -= b.code(d) << 7
+			}
+		}
+	}
+	return acc
+}
+
+// Cycles of n vectors: Loads + n * Conversions + (n-1) * max(Loads, Steps + 1) + Steps + 1,
+// because the next vector is loaded while the sums leave.
+func (b CrossbarPE) Cycles(in [][]Beat) int {
+	n := len(in[0]) / b.Loads()
+	if n == 0 {
+		return 0
+	}
+	return b.Loads() + n*b.Conversions() + (n-1)*max(b.Loads(), b.Steps()+1) + b.Steps() + 1
+}
+
+// Image is the crossbar's.
+func (b CrossbarPE) Image(prefix string) *ir.Image { return b.Crossbar.Image(prefix + ".u_xbar") }
+
+func randomCrossbarPE(r *rand.Rand) Block {
+	b := CrossbarPE{Crossbar: randomCrossbar(r, 11)}
+	b.Lanes = 1 + r.Intn(b.Rows)
+	return b
+}
+
+// crossbarPEWork is two or three vectors.
+func crossbarPEWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
+	b := blk.(CrossbarPE)
+	in, _ := b.Streams()
+	return [][]Beat{RandomBeats(r, in[0], (2+r.Intn(2))*b.Loads(), extreme)}
+}
