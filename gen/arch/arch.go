@@ -9,8 +9,9 @@ import "fmt"
 
 // Pos is where a value was written in the user's description.
 type Pos struct {
-	File      string
-	Line, Col int
+	File string `json:"file"`
+	Line int    `json:"line"` // from 1; 0 when the position is not known
+	Col  int    `json:"col"`  // from 1, in characters
 }
 
 func (p Pos) String() string {
@@ -24,7 +25,7 @@ func (p Pos) String() string {
 // `verify` runs on it.
 type Chip struct {
 	Name       string  // Verilog identifier; the top module's name
-	ClockMHz   float64 // 0.001 .. 10,000
+	ClockMHz   float64 // 0.001 .. 10,000; default 100
 	Attention  *Attention
 	PIM        *PIM
 	Technology Technology
@@ -34,7 +35,8 @@ type Chip struct {
 	Hash       string // SHA-256 (hex) over the evaluated description
 }
 
-// Attention is the output-stationary systolic array of the digital half.
+// Attention is the output-stationary systolic array of the digital half, of at most 2^18
+// PEs in all.
 type Attention struct {
 	Rows, Cols int    // 1 .. 1024 PEs each way
 	Dataflow   string // "output_stationary"
@@ -42,13 +44,14 @@ type Attention struct {
 	Pos        Pos
 }
 
-// PIM is the analog half: the processing elements of one compute tile.
+// PIM is the analog half: the processing elements of one compute tile, of at most 2^26
+// cells in all (a differential pair counted once).
 //
 // PEs form a grid of RowBlocks x ColBlocks crossbars: the tile computes an
 // (RowBlocks*Crossbar.Rows) x (ColBlocks*Crossbar.Cols) matrix-vector product, partial
 // sums of the row blocks being added digitally.
 type PIM struct {
-	RowBlocks, ColBlocks int // 1 .. 64 each
+	RowBlocks, ColBlocks int // 1 .. 64 each; default 1
 	Lanes                int // elements per beat of the tile's input and output streams, 1 .. 64; default 8
 	Crossbar             Crossbar
 	Pos                  Pos
@@ -63,10 +66,10 @@ type Crossbar struct {
 
 // ADC is the converter behind the crossbar's columns.
 type ADC struct {
-	Bits  int    // 1 .. 16; two's complement code of one conversion
-	Share int    // columns per converter, 1 .. Crossbar.Cols (need not divide Cols)
-	Step  string // "ideal": exact; "clip": 1 LSB = one ON cell, saturating; "full": full scale = all active rows ON
-	Rows  int    // rows active per conversion, 1 .. Crossbar.Rows (need not divide Rows)
+	Bits  int    // 1 .. 16; two's complement code of one conversion; default 8
+	Share int    // columns per converter, 1 .. Crossbar.Cols (need not divide Cols); default 8, or all
+	Step  string // "ideal": exact; "clip": 1 LSB = one ON cell, saturating; "full": full scale = all active rows ON; default "clip"
+	Rows  int    // rows active per conversion, 1 .. Crossbar.Rows (need not divide Rows); default 64, or all
 	Pos   Pos
 }
 
@@ -103,7 +106,7 @@ type Quantity struct {
 type Verify struct {
 	Engines []string // of "interp", "gosim", "verilated"; default all
 	Cycles  int      // random cycles after the directed stimuli, 0 .. 10^9; default 2,000
-	Seed    uint64
+	Seed    uint64   // of everything random; default 1
 	Program *Program // weights and activations from a trained model, or nil
 	Pos     Pos
 }

@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/mitchellh/go-wordwrap"
 
 	"ohmloom/gen/arch"
@@ -195,6 +197,11 @@ func (l *loader) addHCL(in string, diags hcl.Diagnostics) {
 		sev := Error
 		if h.Severity == hcl.DiagWarning {
 			sev = Warning
+		}
+		if f, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](h); ok {
+			name, known := f.CalledFunctionName(), slices.Sorted(maps.Keys(functions))
+			d = Diagnostic{Summary: "Unknown function " + quote(name), In: in, Allowed: strings.Join(known, ", "),
+				Suggestion: didYouMean(name, known)}
 		}
 		l.add(sev, rng, d)
 	}

@@ -134,7 +134,7 @@ func TestDiagnosticsHaveStableJSONKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `[{"severity":"error","summary":"\"rows\" is too small","pos":{"File":"main.hcl","Line":3,"Col":12},` +
+	want := `[{"severity":"error","summary":"\"rows\" is too small","pos":{"file":"main.hcl","line":3,"col":12},` +
 		`"in":"chip \"a\", attention","excerpt":"    rows = 0","value":"0","allowed":"a whole number, 1 .. 1,024",` +
 		`"suggestion":"use 1 or more (PEs from top to bottom)"}]`
 	if string(got) != want {

@@ -115,9 +115,6 @@ func (l *loader) fitProgram(p, pim *node, prog *arch.Program, hw *arch.PIM) {
 	}
 	if prog.Golden != "" {
 		l.checkReadable(p, "golden", prog.Golden)
-	} else if len(prog.Cases) > 0 && !p.wanting("golden") && !l.broken {
-		l.add(Error, p.blocks["case"][0].rng, Diagnostic{Summary: "Cases need golden vectors", In: p.in,
-			Suggestion: "add golden = ..., the path of a .golden.json file"})
 	}
 	rows := hw.Crossbar.Rows
 	if !pim.childOrEmpty("crossbar").has("rows") {
