@@ -8,4 +8,6 @@ var Table = []Entry{
 	{"crossbar", "differential pair with DACs and converters", func(r *rand.Rand) Block { return randomCrossbar(r, 13) }, crossbarWork},
 	{"shift_add", "codes to sums over planes and row groups", func(r *rand.Rand) Block { return ShiftAdd{randomCrossbar(r, 9)} }, shiftAddWork},
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
+	{"requantise", "sums to activations", randomRequantise, requantiseWork},
+	{"fifo", "buffer between two streams", randomFifo, fifoWork},
 }
