@@ -10,4 +10,7 @@ var Table = []Entry{
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
 	{"requantise", "sums to activations", randomRequantise, requantiseWork},
 	{"fifo", "buffer between two streams", randomFifo, fifoWork},
+	{"pim", "grid of crossbar PEs with its buffers",
+		func(r *rand.Rand) Block { return randomPIM(r) },
+		func(r *rand.Rand, b Block, extreme bool) [][]Beat { return pimWork(r, b.(PIM), extreme) }},
 }
