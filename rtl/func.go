@@ -1,0 +1,245 @@
+package rtl
+
+import (
+	"fmt"
+	"strings"
+
+	"ohmloom/ir"
+)
+
+// function gives the name of the function made by text, which is written once a module.
+func (b *builder) function(want, key string, text func(name string) []string) string {
+	if name, ok := b.funcs[key]; ok {
+		return name
+	}
+	name := b.names.pick(want)
+	b.funcs[key] = name
+	b.out.funcs = append(b.out.funcs, lines{b.locals(text(name))})
+	return name
+}
+
+// localName gives the name of what is called want inside functions: nothing else in the
+// module has it, for linters dislike names that hide others.
+func (b *builder) localName(want string) string {
+	if name, ok := b.local[want]; ok {
+		return name
+	}
+	name := b.names.pick(want)
+	b.local[want] = name
+	return name
+}
+
+// locals replaces the words in backquotes by local names.
+func (b *builder) locals(text []string) []string {
+	for i, l := range text {
+		for {
+			at := strings.IndexByte(l, '`')
+			if at < 0 {
+				break
+			}
+			end := at + 1 + strings.IndexByte(l[at+1:], '`')
+			l = l[:at] + b.localName(l[at+1:end]) + l[end+1:]
+		}
+		text[i] = l
+	}
+	return text
+}
+
+// pick is the element of a vector with the index given by a value, zero beyond the last.
+func (b *builder) pick(n *ir.Node) expr {
+	vec, idx := n.Args[0], n.Args[1]
+	if c, ok := idx.Op.(ir.Const); ok {
+		if c.Val[0] >= uint64(vec.Type.N) {
+			return lit{n.Type.W, 0}
+		}
+		v := b.viewOf(vec)
+		return bitsOf{v.net, v.off + v.stride*int(c.Val[0]), v.w}
+	}
+	v := b.viewOf(vec)
+	if vec.Type.N == 1 {
+		return cond{binop{"==", b.expr(idx), lit{idx.Type.W, 0}}, v.all(), lit{n.Type.W, 0}}
+	}
+	guard, index := b.index(idx, vec.Type.N)
+	x := expr(pickOf{v, index})
+	if guard != nil {
+		return cond{guard, x, lit{n.Type.W, 0}}
+	}
+	return x
+}
+
+// fold reduces group i of the operand, or all of it when i is "".
+func (b *builder) fold(n *ir.Node, op ir.Fold, i string) expr {
+	a := n.Args[0]
+	k, w := a.Type.N/n.Type.N, a.Type.W
+	if k == 1 {
+		if !op.Signed || w == n.Type.W {
+			return extend(b.operand(n, 0, i), w, n.Type.W, false)
+		}
+		return extend(b.selectable(n, 0, i), w, n.Type.W, true)
+	}
+	if w == 1 && op.Kind != ir.FoldAdd && i == "" {
+		return unary{foldOps[op.Kind], b.expr(a)}
+	}
+	v := b.packedView(a)
+	v = view{v.net, v.off, k * w, n.Type.N, k * w}
+	x := v.all()
+	if i != "" {
+		x = laneOf{v, i}
+	}
+	switch {
+	case w == 1 && op.Kind != ir.FoldAdd:
+		return unary{foldOps[op.Kind], x}
+	case k <= 4:
+		terms := make([]expr, k)
+		for j := range terms {
+			terms[j] = extend(part(x, j*w, w), w, n.Type.W, op.Signed)
+		}
+		return balanced(foldOps[op.Kind], terms)
+	}
+	return call{b.foldFunc(op, k, w, n.Type.W), []expr{x}}
+}
+
+var foldOps = []string{ir.FoldAdd: "+", ir.FoldAnd: "&", ir.FoldOr: "|", ir.FoldXor: "^"}
+
+var foldWords = []string{ir.FoldAdd: "sum", ir.FoldAnd: "and", ir.FoldOr: "or", ir.FoldXor: "xor"}
+
+func balanced(op string, terms []expr) expr {
+	if len(terms) == 1 {
+		return terms[0]
+	}
+	h := len(terms) / 2
+	return binop{op, balanced(op, terms[:h]), balanced(op, terms[h:])}
+}
+
+// foldFunc is a function that reduces k elements of w bits to one of to bits.
+func (b *builder) foldFunc(op ir.Fold, k, w, to int) string {
+	word := foldWords[op.Kind]
+	if op.Kind == ir.FoldAdd && op.Signed && to > w {
+		word = "signed_sum"
+	}
+	first := show(extend(part(bitsOf{&net{name: "`v`", width: k * w}, 0, k * w}, 0, w), w, to, op.Signed))
+	return b.function(fmt.Sprintf("%s_of_%d", word, k), fmt.Sprint("fold", word, k, w, to), func(name string) []string {
+		return []string{
+			fmt.Sprintf("function [%d:0] %s;  // %d elements of %d bits", to-1, name, k, w),
+			fmt.Sprintf("  input [%d:0] `v`;", k*w-1),
+			"  integer `i`;",
+			"  begin",
+			fmt.Sprintf("    %s = %s;", name, first),
+			fmt.Sprintf("    for (`i` = 1; `i` < %d; `i` = `i` + 1)", k),
+			fmt.Sprintf("      %s = %s %s %s;", name, name, foldOps[op.Kind], widened("`v`", "`i`", w, to, op.Signed)),
+			"  end",
+			"endfunction",
+		}
+	})
+}
+
+// widened is the text of element i of a packed name, extended.
+func widened(name, i string, w, to int, isSigned bool) string {
+	x := element(name, i, w)
+	switch {
+	case w == to:
+		return x
+	case !isSigned:
+		return fmt.Sprintf("{%d'd0, %s}", to-w, x)
+	case w == 1:
+		return fmt.Sprintf("{%d{%s}}", to, x)
+	}
+	return fmt.Sprintf("{{%d{%s[%d*%s + %d]}}, %s}", to-w, name, w, i, w-1, x)
+}
+
+// maskedSum is a call of the column sum.
+func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
+	mask, cells := n.Args[0], n.Args[1]
+	k, w, g, to := mask.Type.N, cells.Type.W, n.Type.N, n.Type.W
+	fn := b.function("column_sums", fmt.Sprint("msum", k, w, g, to, isSigned), func(name string) []string {
+		head := []string{
+			fmt.Sprintf("// Sums of the elements under the mask: %d groups of %d x %d bits.", g, k, w),
+			fmt.Sprintf("function [%d:0] %s;", g*to-1, name),
+			fmt.Sprintf("  input [%d:0] `mask`;", k-1),
+			fmt.Sprintf("  input [%d:0] `cells`;", k*g*w-1),
+			"  integer `g`;",
+		}
+		if w == 1 {
+			return append(head, b.countBits(name, k, g, to, isSigned)...)
+		}
+		return append(head,
+			"  integer `j`;",
+			fmt.Sprintf("  reg [%d:0] `acc`;", to-1),
+			"  begin",
+			fmt.Sprintf("    for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g),
+			fmt.Sprintf("      `acc` = %d'd0;", to),
+			fmt.Sprintf("      for (`j` = 0; `j` < %d; `j` = `j` + 1)", k),
+			"        if (`mask`[`j`])",
+			fmt.Sprintf("          `acc` = `acc` + %s;", widened("`cells`", fmt.Sprintf("(%d*`g` + `j`)", k), w, to, isSigned)),
+			fmt.Sprintf("      %s = `acc`;", element(name, "`g`", to)),
+			"    end",
+			"  end",
+			"endfunction")
+	})
+	return call{fn, []expr{b.expr(mask), b.expr(cells)}}
+}
+
+// countBits is the rest of a column sum over single-bit cells, a word of 32 at a time, which
+// simulates fast.
+func (b *builder) countBits(name string, k, g, to int, isSigned bool) []string {
+	ones := b.function("count_ones", "ones", countOnes)
+	wide := max(to, 6)
+	op := "+"
+	if isSigned { // a set cell is -1
+		op = "-"
+	}
+	term := func(x string) string {
+		if wide == 6 {
+			return fmt.Sprintf("`acc` %s %s(%s)", op, ones, x)
+		}
+		return fmt.Sprintf("`acc` %s {%d'd0, %s(%s)}", op, wide-6, ones, x)
+	}
+	words, rest := k/32, k%32
+	var text []string
+	if words > 0 {
+		text = append(text, "  integer `j`;")
+	}
+	text = append(text,
+		fmt.Sprintf("  reg [%d:0] `acc`;", wide-1),
+		"  begin",
+		fmt.Sprintf("    for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g),
+		fmt.Sprintf("      `acc` = %d'd0;", wide))
+	if words > 0 {
+		text = append(text,
+			fmt.Sprintf("      for (`j` = 0; `j` < %d; `j` = `j` + 1)", words),
+			fmt.Sprintf("        `acc` = %s;", term(fmt.Sprintf("`mask`[32*`j` +: 32] & `cells`[%d*`g` + 32*`j` +: 32]", k))))
+	}
+	if rest > 0 {
+		x := fmt.Sprintf("`mask`[%d:%d] & `cells`[%d*`g` + %d +: %d]", k-1, 32*words, k, 32*words, rest)
+		text = append(text, fmt.Sprintf("      `acc` = %s;", term(fmt.Sprintf("{%d'd0, %s}", 32-rest, x))))
+	}
+	return append(text,
+		fmt.Sprintf("      %s = %s;", element(name, "`g`", to), low("`acc`", to, wide)),
+		"    end",
+		"  end",
+		"endfunction")
+}
+
+// low is the w low bits of a name of full bits.
+func low(name string, w, full int) string {
+	if w == full {
+		return name
+	}
+	return name + bitRange(w-1, 0)
+}
+
+func countOnes(name string) []string {
+	return []string{
+		fmt.Sprintf("function [5:0] %s;  // number of ones in a word", name),
+		"  input [31:0] `word`;",
+		"  reg [31:0] `t`;",
+		"  begin",
+		"    `t` = `word` - ((`word` >> 1) & 32'h55555555);",
+		"    `t` = (`t` & 32'h33333333) + ((`t` >> 2) & 32'h33333333);",
+		"    `t` = (`t` + (`t` >> 4)) & 32'h0f0f0f0f;",
+		"    `t` = (`t` * 32'h01010101) >> 24;",
+		fmt.Sprintf("    %s = `t`[5:0];", name),
+		"  end",
+		"endfunction",
+	}
+}

@@ -1,0 +1,110 @@
+package rtl
+
+import (
+	"fmt"
+	"strings"
+)
+
+// NameError reports a name of a port, module or instance that Verilog does not allow. These
+// names are the interface to the surroundings and are never changed.
+type NameError struct {
+	Module, Kind, Name, Why string
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("module %s: %s name %q %s; choose another name", e.Module, e.Kind, e.Name, e.Why)
+}
+
+// keywords are the reserved words of Verilog-2005 and SystemVerilog-2017.
+var keywords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`
+accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
+before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle
+checker class clocking cmos config const constraint context continue cover covergroup coverpoint
+cross deassign default defparam design disable dist do edge else end endcase endchecker endclass
+endclocking endconfig endfunction endgenerate endgroup endinterface endmodule endpackage
+endprimitive endprogram endproperty endspecify endsequence endtable endtask enum event eventually
+expect export extends extern final first_match for force foreach forever fork forkjoin function
+generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements implies
+import incdir include initial inout input inside instance int integer interconnect interface
+intersect join join_any join_none large let liblist library local localparam logic longint
+macromodule matches medium modport module nand negedge nettype new nexttime nmos nor
+noshowcancelled not notif0 notif1 null or output package packed parameter pmos posedge primitive
+priority program property protected pull0 pull1 pulldown pullup pulsestyle_ondetect
+pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg reject_on
+release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always s_eventually
+s_nexttime s_until s_until_with scalared sequence shortint shortreal showcancelled signed small
+soft solve specify specparam static string strong strong0 strong1 struct super supply0 supply1
+sync_accept_on sync_reject_on table tagged task this throughout time timeprecision timeunit tran
+tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique unique0 unsigned
+until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0
+weak1 while wildcard wire with within wor xnor xor`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// legal says why name is not a Verilog identifier, or "".
+func legal(name string) string {
+	if name == "" {
+		return "is empty"
+	}
+	for i, r := range name {
+		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return "is not a Verilog identifier (letters, digits and _, not a digit first)"
+		}
+	}
+	if keywords[name] {
+		return "is a reserved word of Verilog or SystemVerilog"
+	}
+	return ""
+}
+
+// names hands out the names of one module: unique, then legal.
+type names struct {
+	module string
+	taken  map[string]bool
+}
+
+// keep reserves a name that must stay as it is.
+func (s *names) keep(kind, name string) error {
+	why := legal(name)
+	if why == "" && s.taken[name] {
+		why = "is used twice"
+	}
+	if why != "" {
+		return &NameError{s.module, kind, name, why}
+	}
+	s.taken[name] = true
+	return nil
+}
+
+// pick gives a free legal name that resembles want.
+func (s *names) pick(want string) string {
+	base := identifier(want)
+	name := base
+	for i := 2; s.taken[name]; i++ {
+		name = fmt.Sprintf("%s_%d", base, i)
+	}
+	s.taken[name] = true
+	return name
+}
+
+// identifier replaces what Verilog does not allow in an identifier.
+func identifier(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s)
+	if s == "" || '0' <= s[0] && s[0] <= '9' {
+		s = "n" + s
+	}
+	if keywords[s] {
+		s += "_v"
+	}
+	return s
+}
