@@ -138,6 +138,58 @@ func (b PIM) total(pe *ir.Inst, m *ir.Module) *ir.Node {
 	return rows[0]
 }
 
+// Program is b with the weights of a matrix of at most N() rows of at most K() elements, each
+// -1, 0 or 1. What is left of the crossbars is zero.
+func (b PIM) Program(weights [][]int8) (PIM, error) {
+	if len(weights) > b.N() {
+		return b, fmt.Errorf("pim: the matrix has %d outputs, the crossbars have %d columns", len(weights), b.N())
+	}
+	for n, row := range weights {
+		if len(row) > b.K() {
+			return b, fmt.Errorf("pim: the matrix has %d inputs, the crossbars have %d rows", len(row), b.K())
+		}
+		for k, w := range row {
+			if w < -1 || w > 1 {
+				return b, fmt.Errorf("pim: weight [%d][%d] is %d, allowed are -1, 0 and 1", n, k, w)
+			}
+		}
+	}
+	b.Weights = weights
+	return b, nil
+}
+
+// Vectors is stream x for input vectors of at most K() elements, padded with zeros.
+func (b PIM) Vectors(vectors [][]int8) []Beat {
+	var beats []Beat
+	for _, v := range vectors {
+		if len(v) > b.K() {
+			panic(fmt.Sprintf("hw: vector of %d elements for %d inputs", len(v), b.K()))
+		}
+		padded := make([]int8, b.Loads()*b.Lanes)
+		copy(padded, v)
+		for i := 0; i < len(padded); i += b.Lanes {
+			beats = append(beats, Beat{words(padded[i:i+b.Lanes], 8)})
+		}
+	}
+	return beats
+}
+
+// Collect takes stream y apart: sums and activations of each vector, N() each.
+func (b PIM) Collect(beats []Beat) (acc [][]int32, q [][]int8) {
+	for ; len(beats) >= b.Results(); beats = beats[b.Results():] {
+		var sums []int32
+		var acts []int8
+		for _, beat := range beats[:b.Results()] {
+			for lane := range b.Lanes {
+				sums = append(sums, int32(beat[0][lane]))
+				acts = append(acts, int8(beat[1][lane]))
+			}
+		}
+		acc, q = append(acc, sums[:b.N()]), append(q, acts[:b.N()])
+	}
+	return acc, q
+}
+
 // block is the crossbar of PE (row, col) with its part of the weights.
 func (b PIM) block(row, col int) Crossbar {
 	x := b.Crossbar

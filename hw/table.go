@@ -13,4 +13,5 @@ var Table = []Entry{
 	{"pim", "grid of crossbar PEs with its buffers",
 		func(r *rand.Rand) Block { return randomPIM(r) },
 		func(r *rand.Rand, b Block, extreme bool) [][]Beat { return pimWork(r, b.(PIM), extreme) }},
+	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }

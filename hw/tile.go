@@ -1,0 +1,193 @@
+package hw
+
+import (
+	"fmt"
+	"math/rand"
+	"strings"
+
+	"ohmloom/ir"
+)
+
+// Tile is one compute tile with both halves of the architecture side by side: the PIM half
+// for projections and the systolic array for attention. Either may be missing.
+//
+// Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
+// called feed here and its drain y is called drain. The halves share nothing but the clock,
+// so each keeps its own time.
+type Tile struct {
+	Top   string // name of the module; "" encodes the parameters
+	PIM   *PIM
+	Array *Array
+}
+
+// half is one part of a tile: a block, and what the tile calls its streams.
+type half struct {
+	inst    string
+	block   Block
+	in, out []string
+}
+
+func (b Tile) halves() []half {
+	var hs []half
+	if b.PIM != nil {
+		hs = append(hs, half{"u_pim", *b.PIM, []string{"cfg", "x"}, []string{"y"}})
+	}
+	if b.Array != nil {
+		hs = append(hs, half{"u_array", *b.Array, []string{"feed"}, []string{"drain"}})
+	}
+	return hs
+}
+
+// renamed is a copy of streams with other names.
+func renamed(streams []Stream, names []string) []Stream {
+	out := append([]Stream(nil), streams...)
+	for i := range out {
+		out[i].Name = names[i]
+	}
+	return out
+}
+
+func (b Tile) Name() string {
+	if b.Top != "" {
+		return b.Top
+	}
+	parts := []string{"tile"}
+	for _, h := range b.halves() {
+		parts = append(parts, h.block.Name())
+	}
+	return strings.Join(parts, "_")
+}
+
+// Check also finds a Top that is the name of a module inside the tile.
+func (b Tile) Check() error {
+	hs := b.halves()
+	if len(hs) == 0 {
+		return fmt.Errorf("tile: neither a PIM half nor an array")
+	}
+	inside := NewLib(nil)
+	for _, h := range hs {
+		if err := h.block.Check(); err != nil {
+			return err
+		}
+		h.block.Build(inside)
+	}
+	if inside.mods[b.Name()] != nil {
+		return fmt.Errorf("tile: name is %q, which a module inside it has; choose another", b.Name())
+	}
+	return nil
+}
+
+func (b Tile) Streams() (in, out []Stream) {
+	for _, h := range b.halves() {
+		hin, hout := h.block.Streams()
+		in, out = append(in, renamed(hin, h.in)...), append(out, renamed(hout, h.out)...)
+	}
+	return in, out
+}
+
+func (b Tile) Build(lib *Lib) *ir.Module {
+	must(b)
+	return lib.module("tile", b.Name(), b.doc(), func(m *ir.Module) {
+		for _, h := range b.halves() {
+			hin, hout := h.block.Streams()
+			inst := m.Instance(h.inst, h.block.Build(lib))
+			for i, s := range renamed(hin, h.in) {
+				passIn(m, inst, s, hin[i].Name)
+			}
+			for i, s := range renamed(hout, h.out) {
+				passOut(m, inst, s, hout[i].Name)
+			}
+		}
+	})
+}
+
+func (b Tile) doc() string {
+	var docs []string
+	if b.PIM != nil {
+		docs = append(docs, fmt.Sprintf("PIM half of %d inputs and %d outputs (%d cycles a vector)", b.PIM.K(), b.PIM.N(), b.PIM.vectors(1)))
+	}
+	if b.Array != nil {
+		docs = append(docs, fmt.Sprintf("%d x %d attention array (K + %d cycles a fold)", b.Array.Rows, b.Array.Cols, b.Array.FoldCycles(0)))
+	}
+	return "Compute tile: " + strings.Join(docs, " and ") + "."
+}
+
+// passIn makes stream s a stream of m that goes to the instance's stream called inner.
+func passIn(m *ir.Module, inst *ir.Inst, s Stream, inner string) {
+	x := input(m, s)
+	inst.In(inner+"_valid", x.valid)
+	for i, f := range s.Fields {
+		inst.In(inner+"_"+f.Name, x.fields[i])
+	}
+	if !s.Fixed {
+		x.ready(m.OutOf(inst, inner+"_ready"))
+	}
+}
+
+// passOut makes the instance's output stream called inner a stream of m.
+func passOut(m *ir.Module, inst *ir.Inst, s Stream, inner string) {
+	if take := output(m, s); take != nil {
+		inst.In(inner+"_ready", take)
+	}
+	fields := make([]*ir.Node, len(s.Fields))
+	for i, f := range s.Fields {
+		fields[i] = m.OutOf(inst, inner+"_"+f.Name)
+	}
+	drive(m, s, m.OutOf(inst, inner+"_valid"), fields...)
+}
+
+// split gives each half its input streams.
+func (b Tile) split(in [][]Beat, visit func(h Block, in [][]Beat)) {
+	for _, h := range b.halves() {
+		visit(h.block, in[:len(h.in)])
+		in = in[len(h.in):]
+	}
+}
+
+// Arithmetic is that of the halves.
+func (b Tile) Arithmetic(in [][]Beat) [][]Beat {
+	var out [][]Beat
+	b.split(in, func(h Block, in [][]Beat) { out = append(out, h.Arithmetic(in)...) })
+	return out
+}
+
+// Cycles is the longer of the two, when both begin at once.
+func (b Tile) Cycles(in [][]Beat) int {
+	n := 0
+	b.split(in, func(h Block, in [][]Beat) { n = max(n, h.Cycles(in)) })
+	return n
+}
+
+// Image is the cells of the PIM half.
+func (b Tile) Image(prefix string) *ir.Image {
+	if b.PIM == nil {
+		return ir.NewImage()
+	}
+	return b.PIM.Image(prefix + ".u_pim")
+}
+
+func randomTile(r *rand.Rand) Block {
+	pim, array := randomPIM(r), randomArray(r).(Array)
+	b := Tile{PIM: &pim, Array: &array}
+	switch r.Intn(6) {
+	case 0:
+		b.PIM = nil
+	case 1:
+		b.Array = nil
+	case 2:
+		b.Top = "chip"
+	}
+	return b
+}
+
+func tileWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
+	b := blk.(Tile)
+	var in [][]Beat
+	if b.PIM != nil {
+		in = append(in, pimWork(r, *b.PIM, extreme)...)
+	}
+	if b.Array != nil {
+		in = append(in, arrayWork(r, *b.Array, extreme)...)
+	}
+	return in
+}
