@@ -107,7 +107,7 @@ func (l *loader) pim(n *node) *arch.PIM {
 		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
 			Value:   fmt.Sprintf("%d x %d crossbars of %d x %d = %s cells", p.RowBlocks, p.ColBlocks, rows, cols, thousands(int64(cells))),
 			Allowed: fmt.Sprintf("row_blocks x col_blocks x rows x cols at most %s cells", thousands(MaxCells)),
-			Suggestion: fmt.Sprintf("at most %d crossbars of this size fit; larger matrices go through the tile in several passes",
+			Suggestion: fmt.Sprintf("at most %d crossbars of this size fit one tile",
 				MaxCells/(rows*cols))})
 	}
 	l.checkWithin(adc, "share", p.Crossbar.ADC.Share, x, "cols", cols)

@@ -47,11 +47,6 @@ func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("..", "..", "examples", name+".hcl")
-			if name == "tile" {
-				if _, err := os.Stat(filepath.Join("..", "..", "examples", "models", "nano.safetensors")); err != nil {
-					t.Skip("examples/models is not there")
-				}
-			}
 			chip, diags := Load(context.Background(), path, Options{})
 			if chip == nil {
 				t.Fatalf("errors:\n%s", diags)
@@ -72,9 +67,6 @@ func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 
 func TestTileExampleIsTheTrainedMatrixAndItsThreeCases(t *testing.T) {
 	models := filepath.Join("..", "..", "examples", "models")
-	if _, err := os.Stat(filepath.Join(models, "nano.safetensors")); err != nil {
-		t.Skip("examples/models is not there")
-	}
 	chip, diags := Load(context.Background(), filepath.Join("..", "..", "examples", "tile.hcl"), Options{})
 	if chip == nil {
 		t.Fatalf("errors:\n%s", diags)

@@ -122,8 +122,8 @@ var chipSpec = blockSpec{
 		{
 			name: "pim", required: []string{"crossbar"},
 			attrs: []attrSpec{
-				{name: "row_blocks", kind: kindInt, min: 1, max: 64, hint: "larger matrices go through the tile in several passes"},
-				{name: "col_blocks", kind: kindInt, min: 1, max: 64, hint: "larger matrices go through the tile in several passes"},
+				{name: "row_blocks", kind: kindInt, min: 1, max: 64, hint: "crossbars of the tile that share outputs"},
+				{name: "col_blocks", kind: kindInt, min: 1, max: 64, hint: "crossbars of the tile that share inputs"},
 				{name: "lanes", kind: kindInt, min: 1, max: 64, hint: "elements per beat of the tile's streams"},
 			},
 			blocks: []blockSpec{{
