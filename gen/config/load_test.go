@@ -365,3 +365,13 @@ func TestLibraryFiguresAreCompleteAndFitTheirAnchors(t *testing.T) {
 		}
 	}
 }
+
+func TestDescriptionLoadsFromAFileSystemInTheBinary(t *testing.T) {
+	chip, diags := Load(context.Background(), "tile.hcl", Options{FS: os.DirFS(filepath.Join("..", "..", "examples"))})
+	if chip == nil || len(diags) > 0 {
+		t.Fatalf("diagnostics:\n%s", diags)
+	}
+	if chip.Verify.Program.Model != "models/nano.safetensors" {
+		t.Errorf("model %q is not a path in the file system", chip.Verify.Program.Model)
+	}
+}
