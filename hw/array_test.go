@@ -12,7 +12,7 @@ import (
 // run puts work through the structure of b without stalls.
 func run(t *testing.T, b hw.Block, work [][]hw.Beat) *drive.Result {
 	t.Helper()
-	m, e := start(t, b, 99)
+	m, e := start(t, b, 99, engines[0])
 	feeds, wants := plan(b, work, b.Arithmetic(work))
 	res, err := drive.Run(e, m, feeds, wants, drive.Options{})
 	if err != nil {
