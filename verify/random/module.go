@@ -132,7 +132,7 @@ func (g *gen) build() {
 	}
 	for i := 0; i < g.o.Nodes; i++ {
 		m.At(&ir.Loc{File: "random", Line: 2 + i, Col: 1, Block: m.Name})
-		if len(g.kids) > 0 && g.r.IntN(g.o.Nodes) < 3 {
+		if len(g.kids) > 0 && g.r.IntN(g.o.Nodes) < 2 {
 			g.instance(g.kids[g.r.IntN(len(g.kids))])
 		}
 		g.put(ops[g.r.IntN(len(ops))].make(g))
@@ -225,22 +225,40 @@ func (g *gen) memory() {
 	}
 }
 
-// digest folds every node that nothing uses into one word. Nodes are turned by different
-// amounts, so that equal ones do not cancel.
+// digest folds every node that nothing uses into one word: values side by side as long as
+// they fit, the words then by exclusive or.
 func (g *gen) digest() *ir.Node {
-	d := g.m.K(64, 0)
-	for i, n := range g.pool {
+	var words []*ir.Node
+	var row []*ir.Node
+	left := ir.MaxWidth
+	flush := func() {
+		if len(row) > 0 {
+			words = append(words, row[0].Cat(row[1:]...).ZExt(ir.MaxWidth))
+		}
+		row, left = nil, ir.MaxWidth
+	}
+	for _, n := range g.pool {
 		if g.used[n] {
 			continue
 		}
-		w := n
-		if n.Type.N > 1 {
-			w = n.Parity(1)
+		switch t := n.Type; {
+		case t.N > 1 && t.Total() <= ir.MaxWidth:
+			n = n.Cast(ir.Bits(t.Total()))
+		case t.N > 1:
+			n = n.Parity(1)
 		}
-		w = w.ZExt(64)
-		if k := i % 64; k > 0 {
-			w = w.ShlK(k).Or(w.ShrK(64 - k))
+		if n.Type.W > left {
+			flush()
 		}
+		row = append(row, n)
+		left -= n.Type.W
+	}
+	flush()
+	if len(words) == 0 {
+		return g.m.K(ir.MaxWidth, 0)
+	}
+	d := words[0]
+	for _, w := range words[1:] {
 		d = d.Xor(w)
 	}
 	return d.Named("all")

@@ -201,7 +201,7 @@ func (g *gen) as(n *ir.Node, t ir.Type) *ir.Node {
 	}
 	for n.Type.N < t.N {
 		more := g.take()
-		if n.Type.N >= 16 {
+		if n.Type.N >= 3 {
 			more = n.Xor(g.m.KVec(t.W, g.values(n.Type.N, t.W)...))
 		}
 		n = n.Join(g.as(more, ir.Vec(more.Type.N, t.W)))

@@ -17,10 +17,10 @@ import (
 
 // Opts bounds the size of a design; a zero field takes its default.
 type Opts struct {
-	Nodes    int    // operations a module, about; default 24
+	Nodes    int    // operations a module, about; default 12
 	Children int    // modules below the top; default 3, negative: none
-	Elems    int    // elements of a vector at most; default 8
-	Lanes    int    // instances of one module, over all levels, at most; default 24
+	Elems    int    // elements of a vector at most; default 6
+	Lanes    int    // instances of one module, over all levels, at most; default 12
 	Depth    int    // words of a memory at most; default 20
 	Prefix   string // of every module's name; default "rnd"
 }
@@ -31,10 +31,10 @@ func (o Opts) filled() Opts {
 			*v = def
 		}
 	}
-	fill(&o.Nodes, 24)
+	fill(&o.Nodes, 12)
 	fill(&o.Children, 3)
-	fill(&o.Elems, 8)
-	fill(&o.Lanes, 24)
+	fill(&o.Elems, 6)
+	fill(&o.Lanes, 12)
 	fill(&o.Depth, 20)
 	if o.Prefix == "" {
 		o.Prefix = "rnd"
