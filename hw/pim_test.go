@@ -80,20 +80,36 @@ func TestTrainedMatrixIsExactOnIdealCrossbarsOfAnyShape(t *testing.T) {
 	}
 }
 
+// Scores of the last golden position against every key of the prompt: q is the array's one
+// row of operands, the keys are its columns.
 func TestArrayGivesGoldenScores(t *testing.T) {
+	m, err := model.Open("../examples/models/nano.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, g := nano(t)
-	layer := g.Steps[0].Layers[0]
-	dh := len(layer.Q) / len(layer.Heads)
+	step := g.Steps[len(g.Steps)-1]
+	prompt := m.NewRun(model.Project)
+	for _, token := range g.PromptTokens[:step.Pos+1] {
+		prompt.Step(token)
+	}
+	layer := step.Layers[0]
 	for h := range layer.Heads {
-		q, k := layer.Q[h*dh:(h+1)*dh], layer.K[h*dh:(h+1)*dh]
-		want := int32(0)
-		for i := range q {
-			want += int32(q[i]) * int32(k[i])
+		keys, _ := prompt.Window(0, h)
+		dh := len(keys[0])
+		p := hw.MatMul{Array: hw.Array{Rows: 2, Cols: 5}, M: 1, K: dh, N: len(keys)}
+		b := make([]int8, dh*len(keys))
+		for t, key := range keys {
+			for k, v := range key {
+				b[k*len(keys)+t] = v
+			}
 		}
-		p := hw.MatMul{Array: hw.Array{Rows: 3, Cols: 2}, M: 1, K: dh, N: 1}
-		got := p.Collect(run(t, p.Array, [][]hw.Beat{p.Beats(q, k)}).Out[0])
-		if got[0] != want {
-			t.Errorf("head %d: %d, want %d", h, got[0], want)
+		scores := p.Collect(run(t, p.Array, [][]hw.Beat{p.Beats(layer.Q[h*dh:(h+1)*dh], b)}).Out[0])
+		for d := range scores {
+			scores[d] += int32(m.RelBias(0, h)[d]) << m.Config.ScoreRShift
+		}
+		if !slices.Equal(scores, layer.Heads[h].Score) {
+			t.Errorf("head %d: %v, want %v", h, scores, layer.Heads[h].Score)
 		}
 	}
 }

@@ -1,0 +1,110 @@
+package drive_test
+
+import (
+	"math/rand"
+	"reflect"
+	"strings"
+	"testing"
+
+	"ohmloom/ir"
+	"ohmloom/verify"
+	"ohmloom/verify/conform"
+	"ohmloom/verify/drive"
+)
+
+// stage is a design with stream x, stream y and input bias: one register between them, which
+// tells what y does in each cycle. Faults are the ways to get the handshake wrong.
+func stage(fault string) *ir.Module {
+	m := ir.New("stage_"+fault, "")
+	valid, data := m.In("x_valid", ir.Bits(1), ""), m.In("x_data", ir.Vec(2, 8), "")
+	take, bias := m.In("y_ready", ir.Bits(1), ""), m.In("bias", ir.Bits(8), "")
+	full := m.Reg("full", ir.Bits(1), 0)
+	held := m.DataReg("held", ir.Vec(2, 8))
+	ready := full.Q.Not()
+	fire := valid.And(ready)
+	next := fire.Or(full.Q.And(take.Not()))
+	keep := fire
+	switch fault {
+	case "drops": // the beat is gone after a cycle, taken or not
+		next = fire
+	case "changes": // the data move on while nobody takes them
+		keep = m.K(1, 1)
+	case "hangs": // never ready
+		ready = m.K(1, 0)
+		next = m.K(1, 0)
+	case "repeats": // a taken beat comes again
+		next = fire.Or(full.Q)
+	}
+	full.Set(next)
+	held.SetEn(keep, data)
+	m.Out("x_ready", ready, "")
+	m.Out("y_valid", full.Q, "")
+	m.Out("y_data", held.Q.Add(bias), "")
+	return m
+}
+
+func engine(t *testing.T, m *ir.Module) verify.Engine {
+	t.Helper()
+	e, err := conform.NewReference(ir.NewDesign(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Power(3, nil); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+var beats = []drive.Beat{{{1, 2}}, {{3, 4}}, {{250, 255}}}
+
+func TestBeatsArriveInOrderWithAndWithoutStalls(t *testing.T) {
+	m := stage("")
+	for _, stall := range []float64{0, 0.5, 0.9} {
+		res, err := drive.Run(engine(t, m), m, []drive.Feed{{Name: "x", Beats: beats}}, []drive.Want{{Name: "y", Beats: 3}},
+			drive.Options{Stall: stall, Rand: rand.New(rand.NewSource(1)), Inputs: map[string]uint64{"bias": 10}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []drive.Beat{{{11, 12}}, {{13, 14}}, {{4, 9}}}
+		if !reflect.DeepEqual(res.Out[0], want) {
+			t.Errorf("stall %.1f: %v, want %v", stall, res.Out[0], want)
+		}
+		if stall == 0 && (res.Cycles != 6 || !reflect.DeepEqual(res.Taken[0], []int{0, 2, 4}) || !reflect.DeepEqual(res.Given[0], []int{1, 3, 5})) {
+			t.Errorf("%d cycles, taken %v, given %v", res.Cycles, res.Taken, res.Given)
+		}
+	}
+}
+
+func TestBrokenHandshakesAreNamed(t *testing.T) {
+	for fault, want := range map[string]string{
+		"drops":   "withdrew",
+		"changes": "changed",
+		"hangs":   "nothing moved for 40 cycles; waiting for x to take 3 beats, y to give 3 of 3 beats",
+		"repeats": "gives more than the 3 beats",
+	} {
+		m := stage(fault)
+		var err error
+		for seed := int64(0); seed < 10 && err == nil; seed++ {
+			_, err = drive.Run(engine(t, m), m, []drive.Feed{{Name: "x", Beats: beats}}, []drive.Want{{Name: "y", Beats: 3}},
+				drive.Options{Stall: 0.5, Rand: rand.New(rand.NewSource(seed)), MaxIdle: 40})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v should say %q", fault, err, want)
+		}
+	}
+}
+
+func TestStreamsThatDoNotFitTheDesignAreErrors(t *testing.T) {
+	m := stage("")
+	for want, feed := range map[string]drive.Feed{
+		"no stream z":         {Name: "z"},
+		"no stream y":         {Name: "y"},
+		"has 1 fields":        {Name: "x", Beats: []drive.Beat{{{1, 2}, {3}}}},
+		"field 0 has 2 eleme": {Name: "x", Beats: []drive.Beat{{{1}}}},
+	} {
+		_, err := drive.Run(engine(t, m), m, []drive.Feed{feed}, nil, drive.Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v should say %q", err, want)
+		}
+	}
+}
