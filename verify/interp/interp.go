@@ -13,36 +13,50 @@ import (
 
 // Engine executes one design. It implements verify.Engine.
 type Engine struct {
-	prog  *flat.Program
+	c     *compiler
 	shape verify.Shape
-	data  [][]uint64 // by Value.ID
-	mem   map[*flat.Mem][]uint64
-	next  [][]uint64 // one a register
-	nextQ [][]uint64 // one a memory
-	rst   uint64
+	in    []func(rec []uint64)
+	out   []func(rec []uint64)
 	ready bool
 }
 
 // New prepares d, which must be well formed.
 func New(d *ir.Design) (*Engine, error) {
-	e := &Engine{prog: flat.Elaborate(d), shape: verify.ShapeOf(d.Top), mem: map[*flat.Mem][]uint64{}}
-	for _, v := range e.prog.Values {
-		buf := make([]uint64, v.Len())
-		if c, ok := v.Op.(ir.Const); ok {
-			for i := range buf {
-				buf[i] = c.Val[i%len(c.Val)]
+	p := flat.Elaborate(d)
+	e := &Engine{c: compile(p), shape: verify.ShapeOf(d.Top)}
+	for _, v := range p.Ins {
+		e.in = append(e.in, e.c.load(v))
+	}
+	for _, v := range p.Outs {
+		e.out = append(e.out, e.c.store(v))
+	}
+	exec(e.c.setup, e.c.words)
+	return e, nil
+}
+
+// load moves an input from its place in the record.
+func (c *compiler) load(v *flat.Value) func(rec []uint64) {
+	switch {
+	case !c.live(v):
+		return func([]uint64) {}
+	case c.same[v.ID]:
+		x, m := &c.words[c.locs[v.ID].slot], bits.Mask(v.Type.W)
+		return func(rec []uint64) { *x = rec[0] & m }
+	}
+	return setFor(v.Type.W).load(c.locs[v.ID].vec, v.Type.W)
+}
+
+// store moves an output to its place in the record.
+func (c *compiler) store(v *flat.Value) func(rec []uint64) {
+	if c.same[v.ID] {
+		x, n := &c.words[c.locs[c.data(v).ID].slot], v.Len()
+		return func(rec []uint64) {
+			for i := range rec[:n] {
+				rec[i] = *x
 			}
 		}
-		e.data = append(e.data, buf)
 	}
-	for _, r := range e.prog.Regs {
-		e.next = append(e.next, make([]uint64, r.Q.Len()))
-	}
-	for _, m := range e.prog.Mems {
-		e.mem[m] = make([]uint64, m.Lanes*m.Depth*m.Type.N)
-		e.nextQ = append(e.nextQ, make([]uint64, m.Lanes*m.Type.N))
-	}
-	return e, nil
+	return setFor(v.Type.W).store(c.vector(v))
 }
 
 var _ verify.Engine = (*Engine)(nil)
@@ -58,53 +72,65 @@ func (e *Engine) Close() error {
 
 // Power is described at verify.Engine.
 func (e *Engine) Power(seed uint64, img *ir.Image) error {
-	if e.prog == nil {
+	if e.c == nil {
 		return fmt.Errorf("interp: the engine is closed")
 	}
-	for _, r := range e.prog.Regs {
-		q := e.data[r.Q.ID]
-		for i := range q {
-			q[i] = ir.InitWord(seed, r.Module, r.Name, i%r.Type.N, r.Type.W)
-		}
+	e.ready = false
+	for _, r := range e.c.prog.Regs {
+		e.c.start(r.Q, seed, r.Module, r.Name)
 	}
-	for _, m := range e.prog.Mems {
+	for _, m := range e.c.prog.Mems {
 		if m.Q != nil {
-			q := e.data[m.Q.ID]
-			for i := range q {
-				q[i] = ir.InitWord(seed, m.Module, m.Name+".q", i%m.Type.N, m.Type.W)
-			}
+			e.c.start(m.Q, seed, m.Module, m.Name+".q")
 		}
-		words := m.Depth * m.Type.N
 		for l := range m.Lanes {
-			lane := e.mem[m][l*words : (l+1)*words]
-			if err := fill(lane, m, m.Paths[l], seed, img); err != nil {
+			if err := e.c.fillLane(m, l, seed, img); err != nil {
 				return err
 			}
 		}
+	}
+	for _, p := range e.c.packed {
+		p.pack(e.c.mems[p.mem].([]uint8), 0, p.mem.Lanes*p.mem.Depth*p.mem.Type.N)
 	}
 	e.ready = true
 	return nil
 }
 
-// fill gives one lane of a memory its power-on contents.
-func fill(lane []uint64, m *flat.Mem, path string, seed uint64, img *ir.Image) error {
-	if m.Init != nil {
-		copy(lane, m.Init)
-		return nil
+// start gives the register or read port q its seeded words.
+func (c *compiler) start(q *flat.Value, seed uint64, module, name string) {
+	l := c.locs[q.ID]
+	if c.same[q.ID] {
+		c.words[l.slot] = ir.InitWord(seed, module, name, 0, q.Type.W)
+		return
 	}
-	if m.Loaded && img != nil {
-		if data, ok := img.Data[path]; ok {
-			if len(data) != len(lane) {
-				return fmt.Errorf("interp: the image has %d values for memory %s, which holds %d", len(data), path, len(lane))
-			}
-			for i, x := range data {
-				lane[i] = x & bits.Mask(m.Type.W)
-			}
-			return nil
+	set, x := setFor(q.Type.W), make([]uint64, q.Type.N)
+	for i := range x {
+		x[i] = ir.InitWord(seed, module, name, i, q.Type.W)
+	}
+	for i := range q.Len() {
+		set.put(l.vec, i, x[i%len(x)])
+	}
+}
+
+// fillLane gives one lane of a memory its power-on contents.
+func (c *compiler) fillLane(m *flat.Mem, lane int, seed uint64, img *ir.Image) error {
+	n := m.Depth * m.Type.N
+	data := m.Init
+	if data == nil && m.Loaded && img != nil {
+		data = img.Data[m.Paths[lane]]
+	}
+	if data != nil && len(data) != n {
+		return fmt.Errorf("interp: memory %s holds %d values, got %d", m.Paths[lane], n, len(data))
+	}
+	set, mem := setFor(m.Type.W), c.mems[m]
+	for i := range n {
+		x := uint64(0)
+		if data != nil {
+			x = data[i] & bits.Mask(m.Type.W)
+		} else {
+			x = ir.InitWord(seed, m.Module, m.Name, i, m.Type.W)
 		}
-	}
-	for i := range lane {
-		lane[i] = ir.InitWord(seed, m.Module, m.Name, i, m.Type.W)
+		set.put(mem, lane*n+i, x)
 	}
 	return nil
 }
@@ -118,91 +144,20 @@ func (e *Engine) Run(in, out []uint64, n int) error {
 		return fmt.Errorf("interp: %d cycles need %d words in and %d out, got %d and %d",
 			n, n*e.shape.InWords, n*e.shape.OutWords, len(in), len(out))
 	}
+	words := e.c.words
 	for range n {
-		e.rst = in[0] & 1
+		words[e.c.rst] = in[0] & 1
 		in = in[1:]
-		for _, v := range e.prog.Ins {
-			for i := range e.data[v.ID] {
-				e.data[v.ID][i] = in[i] & bits.Mask(v.Type.W)
-			}
-			in = in[v.Len():]
+		for i, load := range e.in {
+			load(in)
+			in = in[e.shape.In[i].Type.N:]
 		}
-		for _, v := range e.prog.Values {
-			e.eval(v)
+		exec(e.c.comb, words)
+		for i, store := range e.out {
+			store(out)
+			out = out[e.shape.Out[i].Type.N:]
 		}
-		for _, v := range e.prog.Outs {
-			copy(out, e.data[v.ID])
-			out = out[v.Len():]
-		}
-		e.edge()
+		exec(e.c.edge, words)
 	}
 	return nil
-}
-
-// edge computes all new states from the old ones, then stores them.
-func (e *Engine) edge() {
-	for k, r := range e.prog.Regs {
-		e.nextReg(e.next[k], r)
-	}
-	for k, m := range e.prog.Mems {
-		if m.Q != nil {
-			e.nextRead(e.nextQ[k], m)
-		}
-	}
-	for k, r := range e.prog.Regs {
-		copy(e.data[r.Q.ID], e.next[k])
-	}
-	for k, m := range e.prog.Mems {
-		if m.Q != nil {
-			copy(e.data[m.Q.ID], e.nextQ[k])
-		}
-		if m.WEn != nil {
-			e.write(m)
-		}
-	}
-}
-
-func (e *Engine) nextReg(dst []uint64, r *flat.Reg) {
-	q, next, n := e.data[r.Q.ID], e.data[r.Next.ID], r.Type.N
-	for i := range dst {
-		switch {
-		case e.rst == 1 && r.Reset != nil:
-			dst[i] = r.Reset[i%n] & bits.Mask(r.Type.W)
-		case r.En == nil || e.data[r.En.ID][i/n] == 1:
-			dst[i] = next[i]
-		default:
-			dst[i] = q[i]
-		}
-	}
-}
-
-func (e *Engine) nextRead(dst []uint64, m *flat.Mem) {
-	copy(dst, e.data[m.Q.ID])
-	for l := range m.Lanes {
-		if m.REn == nil || e.data[m.REn.ID][l] == 1 {
-			e.readWord(dst, m, l, e.data[m.RAddr.ID][l])
-		}
-	}
-}
-
-func (e *Engine) write(m *flat.Mem) {
-	n := m.Type.N
-	for l := range m.Lanes {
-		addr := e.data[m.WAddr.ID][l]
-		if e.data[m.WEn.ID][l] == 1 && addr < uint64(m.Depth) {
-			at := (l*m.Depth + int(addr)) * n
-			copy(e.mem[m][at:at+n], e.data[m.WData.ID][l*n:])
-		}
-	}
-}
-
-// readWord puts the word at addr of lane l into lane l of dst.
-func (e *Engine) readWord(dst []uint64, m *flat.Mem, l int, addr uint64) {
-	n := m.Type.N
-	if addr >= uint64(m.Depth) {
-		clear(dst[l*n : (l+1)*n])
-		return
-	}
-	at := (l*m.Depth + int(addr)) * n
-	copy(dst[l*n:(l+1)*n], e.mem[m][at:])
 }
