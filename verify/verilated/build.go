@@ -58,7 +58,7 @@ func tools(ctx context.Context, traced bool) (*toolchain, error) {
 	if traced {
 		trace = 1
 	}
-	t.flags = []string{"-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-faligned-new", "-march=native", "-w",
+	t.flags = []string{"-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-faligned-new", "-march=native", "-fno-ipa-cp", "-w",
 		"-I.", "-I" + t.include, "-I" + filepath.Join(t.include, "vltstd"),
 		"-DVM_COVERAGE=0", "-DVM_SC=0", fmt.Sprintf("-DVM_TRACE=%d", trace), fmt.Sprintf("-DVM_TRACE_VCD=%d", trace),
 		"-DVM_TRACE_FST=0", "-DVL_USER_FATAL", "-DVL_USER_STOP", "-DVL_USER_FINISH"}

@@ -9,33 +9,26 @@ import (
 	"ohmloom/verify/verilated/vlog"
 )
 
-// ports names the design's top as the emitted Verilog does.
-type ports struct {
-	top      string   // module name
-	in, out  []string // port names, in port order
-	stateful bool     // has clk and rst
-}
-
 // bench is a module that stands above the top. It gives the ports names that cannot clash
 // with C++ words (i0, i1, ... and o0, o1, ...), and the top the hierarchical name that it
 // has in every engine.
-func bench(p ports, s verify.Shape) string {
+func bench(top *ir.Module, s verify.Shape) string {
 	var b strings.Builder
 	var decl, conn []string
-	if p.stateful {
+	if top.Stateful() {
 		decl = append(decl, "input wire clk", "input wire rst")
 		conn = append(conn, ".clk(clk)", ".rst(rst)")
 	}
-	add := func(dir, prefix string, names []string, ps []*ir.Port) {
+	add := func(dir, prefix string, ps []*ir.Port) {
 		for i, q := range ps {
 			decl = append(decl, fmt.Sprintf("%s wire [%d:0] %s%d", dir, q.Type.Total()-1, prefix, i))
-			conn = append(conn, fmt.Sprintf(".%s(%s%d)", names[i], prefix, i))
+			conn = append(conn, fmt.Sprintf(".%s(%s%d)", q.Name, prefix, i))
 		}
 	}
-	add("input", "i", p.in, s.In)
-	add("output", "o", p.out, s.Out)
+	add("input", "i", s.In)
+	add("output", "o", s.Out)
 	fmt.Fprintf(&b, "`default_nettype none\nmodule %s (\n  %s\n);\n", vlog.Bench, strings.Join(decl, ",\n  "))
-	fmt.Fprintf(&b, "  %s %s (\n    %s\n  );\nendmodule\n", p.top, p.top, strings.Join(conn, ",\n    "))
+	fmt.Fprintf(&b, "  %s %s (\n    %s\n  );\nendmodule\n", top.Name, top.Name, strings.Join(conn, ",\n    "))
 	return b.String()
 }
 
@@ -269,14 +262,14 @@ inline void dump(Model&, int) {}
 `
 
 // harness is the C++ around the Verilated model of the bench.
-func harness(p ports, s verify.Shape) string {
+func harness(top *ir.Module, s verify.Shape) string {
 	var b strings.Builder
 	b.WriteString(harnessHead)
 	fmt.Fprintf(&b, "constexpr uint64_t kIn = %d, kOut = %d;\n\n", s.InWords, s.OutWords)
 	b.WriteString(modelStruct)
 	b.WriteString("// One cycle: set the inputs, settle, sample the outputs, then the clock edge.\n")
 	b.WriteString("inline void step(Model& m, const uint64_t* in, uint64_t* out) {\n  Vtb& t = *m.top;\n")
-	if p.stateful {
+	if top.Stateful() {
 		b.WriteString("  t.clk = 0;\n  t.rst = in[0] & 1;\n")
 	}
 	at := 1
@@ -290,7 +283,7 @@ func harness(p ports, s verify.Shape) string {
 		fmt.Fprintf(&b, "  unpack<%d, %d>(out + %d, t.o%d);\n", q.Type.N, q.Type.W, at, i)
 		at += q.Type.N
 	}
-	if p.stateful {
+	if top.Stateful() {
 		b.WriteString("  t.clk = 1;\n  t.eval();\n  dump(m, 5);\n")
 	}
 	b.WriteString("  ++m.cycle;\n}\n")

@@ -38,8 +38,6 @@ type Wave struct {
 const buildLimit = 20 * time.Minute
 
 // harnessFile is the name of the generated C++ around the model.
-var plainHarness, lastSo string
-
 const harnessFile = "harness.cxx"
 
 // Engine is a design in Verilator. It implements verify.Engine.
@@ -68,16 +66,17 @@ type model interface {
 // New builds d, or finds it built in the cache, and loads it. Missing, old and broken tools
 // are a *verify.ToolError.
 func New(ctx context.Context, d *ir.Design, opt Options) (*Engine, error) {
-	files, p, err := emit(d)
+	files, err := vlog.Emit(d)
 	if err != nil {
 		return nil, err
 	}
-	return fromSources(ctx, d, files, p, opt)
+	return FromVerilog(ctx, d.Top, vlog.Tables(d), files, opt)
 }
 
-// fromSources is New with the Verilog given.
-func fromSources(ctx context.Context, d *ir.Design, files []vlog.File, p ports, opt Options) (*Engine, error) {
-	if p.top == vlog.Bench {
+// FromVerilog is New for Verilog that is given: top names its module and ports, tables its
+// loadable memories. Changed Verilog, or a netlist, runs this way.
+func FromVerilog(ctx context.Context, top *ir.Module, tables []vlog.Table, files []vlog.File, opt Options) (*Engine, error) {
+	if top.Name == vlog.Bench {
 		return nil, fmt.Errorf("verilated: the top module cannot be called %s, which is the test bench's name", vlog.Bench)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, buildLimit, fmt.Errorf("the build took longer than %v", buildLimit))
@@ -93,18 +92,17 @@ func fromSources(ctx context.Context, d *ir.Design, files []vlog.File, p ports, 
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{shape: verify.ShapeOf(d.Top), tables: vlog.Tables(d), wave: opt.Wave}
+	e := &Engine{shape: verify.ShapeOf(top), tables: tables, wave: opt.Wave}
 	files = append(files[:len(files):len(files)],
-		vlog.File{Name: "bench.v", Text: bench(p, e.shape)}, vlog.File{Name: harnessFile, Text: harness(p, e.shape) + plainHarness})
+		vlog.File{Name: "bench.v", Text: bench(top, e.shape)}, vlog.File{Name: harnessFile, Text: harness(top, e.shape)})
 	start := time.Now()
 	so, built, err := t.library(ctx, c, files, opt.Wave != nil)
 	if err != nil {
-		return nil, fmt.Errorf("building %s: %w", p.top, err)
+		return nil, fmt.Errorf("building %s: %w", top.Name, err)
 	}
 	if built {
 		e.Built = time.Since(start)
 	}
-	lastSo = so
 	if opt.Isolate {
 		e.model, err = newWorker(so, e.shape, opt.Limit)
 	} else {

@@ -3,11 +3,13 @@ package vlog
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"ohmloom/ir"
 	"ohmloom/ir/flat"
+	"ohmloom/rtl"
 )
 
 // File is one emitted source.
@@ -16,6 +18,38 @@ type File struct{ Name, Text string }
 // Bench is the name of the module that stands above a design's top in every Verilog engine,
 // so that hierarchical names, and with them the names of memory files, agree.
 const Bench = "tb"
+
+// Emit prints d as Verilog, without comments: they hold source positions, and moving a line
+// of the description must not build a design anew.
+func Emit(d *ir.Design) ([]File, error) {
+	b, err := rtl.Emit(d, rtl.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, f := range b.Files {
+		switch f.Role {
+		case rtl.RoleRTL, rtl.RoleMacro, rtl.RoleSim:
+			files = append(files, File{path.Base(f.Path), stripComments(string(f.Data))})
+		}
+	}
+	return files, nil
+}
+
+// stripComments cuts each line at "//", unless it holds a string, and drops empty lines.
+func stripComments(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, `"`) {
+			line, _, _ = strings.Cut(line, "//")
+		}
+		if line = strings.TrimRight(line, " \t\n"); line != "" {
+			b.WriteString(line)
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
 
 // Write puts the files into dir.
 func Write(dir string, files []File) error {
@@ -92,4 +126,25 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 		}
 	}
 	return prefix, nil
+}
+
+// memh is a table as $readmemh takes it: one hexadecimal word an address, element 0 in the
+// low bits.
+func memh(t ir.Type, data []uint64) string {
+	var b strings.Builder
+	nibbles := make([]byte, (t.Total()+3)/4)
+	for ; len(data) > 0; data = data[t.N:] {
+		clear(nibbles)
+		for i, v := range data[:t.N] {
+			for j := range t.W {
+				bit := i*t.W + j
+				nibbles[len(nibbles)-1-bit/4] |= byte(v>>j&1) << (bit % 4)
+			}
+		}
+		for _, n := range nibbles {
+			b.WriteByte("0123456789abcdef"[n])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }

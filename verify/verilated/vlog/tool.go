@@ -4,9 +4,11 @@ package vlog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -29,7 +31,7 @@ type Tool struct {
 // The tools of the engines verilated and icarus, with the oldest versions that were tried.
 var (
 	Verilator = Tool{"verilator", []string{"--version"}, regexp.MustCompile(`Verilator (\d+\.\d+)`), "5.006", "verilator"}
-	Gxx       = Tool{"g++", []string{"-dumpfullversion"}, regexp.MustCompile(`(\d+(?:\.\d+)*)`), "9.0", "g++"}
+	Gxx       = Tool{"g++", []string{"-dumpfullversion"}, regexp.MustCompile(`(\d+(?:\.\d+)*)`), "10", "g++"}
 	Iverilog  = Tool{"iverilog", []string{"-V"}, regexp.MustCompile(`Icarus Verilog version (\d+\.\d+)`), "11.0", "iverilog"}
 	Vvp       = Tool{"vvp", []string{"-V"}, regexp.MustCompile(`Icarus Verilog runtime version (\d+\.\d+)`), "11.0", "iverilog"}
 )
@@ -46,10 +48,15 @@ const versionLimit = 30 * time.Second
 
 var found sync.Map // path -> *Found
 
-// Find looks the tool up in PATH and asks for its version, once a process and path. Missing,
-// old and broken tools are a *verify.ToolError.
+// override is the environment variable that names another executable: OHMLOOM_GXX for g++.
+func (t Tool) override() string {
+	return "OHMLOOM_" + strings.NewReplacer("-", "_", "+", "X").Replace(strings.ToUpper(t.Name))
+}
+
+// Find looks the tool up, in PATH or where its override says, and asks for its version, once
+// a process and path. Missing, old and broken tools are a *verify.ToolError.
 func (t Tool) Find(ctx context.Context) (*Found, error) {
-	path, err := exec.LookPath(t.Name)
+	path, err := exec.LookPath(cmp.Or(os.Getenv(t.override()), t.Name))
 	if err != nil {
 		return nil, &verify.ToolError{Tool: t.Name, Wanted: t.Wanted, Package: t.Package}
 	}
