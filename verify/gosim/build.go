@@ -1,0 +1,137 @@
+package gosim
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"ohmloom/verify"
+	"ohmloom/verify/cache"
+)
+
+//go:embed worker/*.txt
+var runtimeFiles embed.FS
+
+const (
+	oldestGo  = "1.22" // generated programs range over integers
+	buildWait = 10 * time.Minute
+	goMod     = "module simulator\n\ngo " + oldestGo + "\n"
+)
+
+// buildFlags are the arguments of "go build"; they are part of the cache key.
+var buildFlags = []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
+
+// build gives the path of the program built from src, from the cache when it is there.
+func build(ctx context.Context, dir *cache.Dir, src []byte) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, buildWait, fmt.Errorf("go build took more than %v", buildWait))
+	defer cancel()
+	goCmd, version, err := findGo(ctx)
+	if err != nil {
+		return "", err
+	}
+	files := map[string]string{"go.mod": goMod, "model.go": string(src)}
+	key := []string{version, runtime.GOOS, runtime.GOARCH, strings.Join(buildFlags, " "), goMod, string(src)}
+	entries, err := runtimeFiles.ReadDir("worker")
+	if err != nil {
+		return "", err
+	}
+	for _, f := range entries {
+		text, err := runtimeFiles.ReadFile("worker/" + f.Name())
+		if err != nil {
+			return "", err
+		}
+		files[strings.TrimSuffix(f.Name(), ".txt")] = string(text)
+		key = append(key, f.Name(), string(text))
+	}
+	path, _, err := dir.Get(ctx, "gosim", cache.Key(key...), func(ctx context.Context, tmp string) error {
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(tmp, name), []byte(text), 0o644); err != nil {
+				return err
+			}
+		}
+		return goBuild(ctx, goCmd, version, tmp)
+	})
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(path, programName()), nil
+}
+
+func programName() string {
+	if runtime.GOOS == "windows" {
+		return "simulator.exe"
+	}
+	return "simulator"
+}
+
+// findGo is the go command and its version.
+func findGo(ctx context.Context) (path, version string, err error) {
+	path, err = exec.LookPath("go")
+	if err != nil {
+		return "", "", &verify.ToolError{Tool: "go", Wanted: oldestGo, Package: "golang-go"}
+	}
+	cmd := exec.CommandContext(ctx, path, "env", "GOVERSION")
+	cmd.Env = goEnv("")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", "", toolFailed(ctx, "", err, out)
+	}
+	version = strings.TrimPrefix(strings.TrimSpace(string(out)), "go")
+	if older(version, oldestGo) {
+		return "", "", &verify.ToolError{Tool: "go", Found: version, Wanted: oldestGo, Package: "golang-go"}
+	}
+	return path, version, nil
+}
+
+// older compares versions like 1.22 and 1.26.8 by major and minor number; what cannot be
+// read, such as a development version, is not older.
+func older(have, want string) bool {
+	var a, b, c, d int
+	if n, _ := fmt.Sscanf(have, "%d.%d", &a, &b); n < 2 {
+		return false
+	}
+	fmt.Sscanf(want, "%d.%d", &c, &d)
+	return a < c || a == c && b < d
+}
+
+// goEnv is the environment of go commands: no network, no workspace, no other toolchain, no
+// flags of the user's. A go command that knows no cache of its own gets one in dir.
+func goEnv(dir string) []string {
+	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local",
+		"GO111MODULE=on", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
+	if _, err := os.UserCacheDir(); err != nil && os.Getenv("GOCACHE") == "" && dir != "" {
+		env = append(env, "GOCACHE="+filepath.Join(dir, "gocache"))
+	}
+	return env
+}
+
+func goBuild(ctx context.Context, goCmd, version, dir string) error {
+	cmd := exec.CommandContext(ctx, goCmd, append(buildFlags[:len(buildFlags):len(buildFlags)], "-o", programName(), ".")...)
+	cmd.Dir = dir
+	cmd.Env = goEnv(filepath.Dir(dir))
+	cmd.WaitDelay = 5 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return toolFailed(ctx, version, err, out)
+	}
+	return nil
+}
+
+func toolFailed(ctx context.Context, version string, err error, out []byte) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("gosim: building the simulator: %w", errors.Join(ctx.Err(), context.Cause(ctx)))
+	}
+	const keep = 4000
+	out = bytes.TrimSpace(out)
+	if len(out) > keep {
+		out = out[:keep]
+	}
+	return &verify.ToolError{Tool: "go", Found: version, Wanted: oldestGo, Package: "golang-go", Err: err, Output: string(out)}
+}

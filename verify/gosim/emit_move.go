@@ -1,0 +1,282 @@
+package gosim
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"ohmloom/ir"
+	"ohmloom/ir/flat"
+)
+
+// loopsItself reports whether v is computed by loops of its own: copies of whole stretches,
+// and packing of bits across elements.
+func loopsItself(v *val) bool {
+	switch op := v.Op.(type) {
+	case ir.Join:
+		return !v.bits || v.units > 1
+	case ir.MemRead:
+		return v.rows
+	case ir.Cast:
+		return v.Type.N > 1 && !oneWord(v)
+	case flat.Enter:
+		return op.Kind == ir.Chain
+	}
+	return false
+}
+
+// oneWord reports whether a cast gives a one-bit vector that fits a word.
+func oneWord(v *val) bool { return v.bits && v.units == 1 }
+
+// bulk prints the loops of a value that loopsItself.
+func (e *emitter) bulk(v *val) {
+	switch op := v.Op.(type) {
+	case ir.Join:
+		e.join(v)
+	case ir.MemRead:
+		e.rowPointers(v)
+	case ir.Cast:
+		e.recast(v)
+	case flat.Enter:
+		e.chain(v, op)
+	}
+}
+
+// each prints a loop of n steps, or its body once.
+func (e *emitter) each(prefix string, n int, body func(x index)) {
+	if n == 1 {
+		body(constant(0))
+		return
+	}
+	e.loop(prefix, n, jen.Lit(n), body)
+}
+
+// loop prints a loop of count steps, n at most.
+func (e *emitter) loop(prefix string, n int, count jen.Code, body func(x index)) {
+	name := e.temp(prefix)
+	x := loopVar(name, n)
+	block := e.nested(func() { body(x) })
+	if x.terms[0].atom.used {
+		e.add(jen.For(jen.Id(name).Op(":=").Range().Add(count)).Block(block...))
+	} else {
+		e.add(jen.For(jen.Range().Add(count)).Block(block...))
+	}
+}
+
+// orInto prints w |= bit << b.
+func (e *emitter) orInto(w string, bit *jen.Statement, b index) {
+	e.add(jen.Id(w).Op("|=").Uint64().Parens(bit).Op("<<").Add(shiftIndex(b)))
+}
+
+// store is the package variable of v at stored lane l, unit u.
+func store(v *val, l, u index) *jen.Statement {
+	if scalar(v) {
+		return jen.Id(v.name)
+	}
+	return jen.Id(v.name + storeSuffix).Index(l.times(v.units).plus(u).code())
+}
+
+func (e *emitter) join(v *val) {
+	if v.bits {
+		e.joinBits(v)
+		return
+	}
+	e.each("l", v.lanes, func(l index) {
+		at := 0
+		for _, a := range v.args {
+			al := a.lane(l.times(v.div))
+			e.each("e", a.Type.N, func(x index) {
+				e.add(store(v, l, x.plus(constant(at))).Op("=").Add(e.elem(a, al, x)))
+			})
+			at += a.Type.N
+		}
+	})
+}
+
+// joinBits puts one-bit parts together word by word.
+func (e *emitter) joinBits(v *val) {
+	e.each("l", v.lanes, func(l index) {
+		row := e.temp("row")
+		lo, hi := l.times(v.units), l.times(v.units).plus(constant(v.units))
+		e.add(jen.Id(row).Op(":=").Id(v.name + storeSuffix).Index(lo.code().Op(":").Add(hi.code())))
+		e.add(jen.Clear(jen.Id(row)))
+		at := 0
+		for _, a := range v.args {
+			al := a.lane(l.times(v.div))
+			size := 1
+			if a.bits {
+				size = 64
+			}
+			e.each("u", a.units, func(u index) {
+				part := jen.Uint64().Parens(e.unit(a, al, u))
+				e.add(jen.Id("orBits").Call(jen.Id(row), u.times(size).plus(constant(at)).code(), part))
+			})
+			at += a.Type.N
+		}
+	})
+}
+
+// chain passes the neighbours' outputs on: one copy shifted by a neighbour, then the edge.
+func (e *emitter) chain(v *val, op flat.Enter) {
+	n := v.units
+	grid := op.Rows * op.Cols
+	parents := v.Lanes / grid
+	step, edge := 1, op.Rows
+	if op.Side == ir.North || op.Side == ir.South {
+		step, edge = op.Cols, op.Cols
+	}
+	if step*n < v.Lanes*n && grid > edge {
+		e.shifted(v, step*n, op.Side == ir.West || op.Side == ir.North)
+	}
+	src := v.args[0]
+	e.each("p", parents, func(p index) {
+		e.each("g", edge, func(g index) {
+			at := edgeLane(op, g)
+			lane := p.times(grid).plus(at)
+			e.each("u", n, func(u index) {
+				sl := src.lane(p)
+				first := g.times(v.Type.N)
+				e.add(store(v, lane, u).Op("=").Add(e.compose(v, u, func(x index) *jen.Statement {
+					return e.elem(src, sl, first.plus(x))
+				})))
+			})
+		})
+	})
+}
+
+// edgeLane is the instance of the grid that group g of the source feeds.
+func edgeLane(op flat.Enter, g index) index {
+	switch op.Side {
+	case ir.West:
+		return g.times(op.Cols)
+	case ir.East:
+		return g.times(op.Cols).plus(constant(op.Cols - 1))
+	case ir.North:
+		return g
+	}
+	return g.plus(constant((op.Rows - 1) * op.Cols))
+}
+
+// compose is unit u of v made from its elements.
+func (e *emitter) compose(v *val, u index, element func(x index) *jen.Statement) *jen.Statement {
+	if !v.bits {
+		return element(u)
+	}
+	return e.packed(v, u, element)
+}
+
+// packed puts word u of v together from its elements.
+func (e *emitter) packed(v *val, u index, element func(x index) *jen.Statement) *jen.Statement {
+	w := e.temp("word")
+	e.add(jen.Var().Id(w).Uint64())
+	n := min(v.Type.N, 64)
+	count := jen.Lit(n)
+	if v.units > 1 && v.Type.N%64 != 0 {
+		count = jen.Min(jen.Lit(64), jen.Lit(v.Type.N).Op("-").Parens(u.times(64).code()))
+	}
+	e.loop("b", n, count, func(b index) { e.orInto(w, element(u.times(64).plus(b)), b) })
+	return jen.Id(w)
+}
+
+// shifted copies the chained output by d units, to higher lanes when up. What crosses from
+// one row to the next is overwritten by the edge.
+func (e *emitter) shifted(v *val, d int, up bool) {
+	from := v.args[1]
+	total := v.lanes * v.units
+	if name, ok := e.array(from, v); ok {
+		dst := jen.Id(v.name + storeSuffix)
+		if up {
+			e.add(jen.Copy(dst.Index(jen.Lit(d).Op(":")), jen.Id(name).Index(jen.Op(":").Lit(total-d))))
+		} else {
+			e.add(jen.Copy(dst.Index(jen.Op(":").Lit(total-d)), jen.Id(name).Index(jen.Lit(d).Op(":"))))
+		}
+		return
+	}
+	e.each("s", total-d, func(i index) {
+		to, at := i.plus(constant(d)), i
+		if !up {
+			to, at = at, to
+		}
+		l := at.quo(v.units)
+		s := e.unit(from, from.lane(l), at.rem(v.units))
+		e.add(jen.Id(v.name + storeSuffix).Index(to.code()).Op("=").Add(s))
+	})
+}
+
+// array is the package variable that holds a's data in the layout of v, if there is one.
+func (e *emitter) array(a, v *val) (string, bool) {
+	l := loopVar("l", v.lanes)
+	u := loopVar("u", v.units)
+	owner, ol, ou := a, a.lane(l), u
+	if a.bits {
+		owner, ol = resolveWord(a, a.lane(l))
+	} else {
+		at := resolve(a, a.lane(l), u)
+		owner, ol, ou = at.v, at.l, at.e
+	}
+	flatIndex := ol.times(owner.units).plus(ou)
+	if owner.bits != v.bits || owner.lanes*owner.units != v.lanes*v.units || scalar(owner) || owner.rows ||
+		owner.class == constVal || !same(flatIndex, l.times(v.units).plus(u)) {
+		return "", false
+	}
+	if c := e.it.subst[owner]; c != nil {
+		owner = c
+	}
+	e.note(owner, ol, ou)
+	if owner.class == state {
+		return owner.name, true
+	}
+	return owner.name + storeSuffix, true
+}
+
+// castScalar is a cast whose result is one element.
+func (e *emitter) castScalar(v *val, l index) *jen.Statement {
+	a := v.args[0]
+	al := a.lane(l.times(v.div))
+	if a.bits {
+		return goType(v.width).Parens(e.word(a, al, constant(0)))
+	}
+	return goType(v.width).Parens(e.pack(a, al))
+}
+
+// castWord is a cast to a one-bit vector of at most 64 elements.
+func (e *emitter) castWord(v *val) *jen.Statement {
+	a := v.args[0]
+	return e.pack(a, a.lane(e.l.times(v.div)))
+}
+
+// pack is the packed word of a, which has at most 64 bits.
+func (e *emitter) pack(a *val, al index) *jen.Statement {
+	var s *jen.Statement
+	for i := range a.Type.N {
+		part := jen.Uint64().Parens(e.elem(a, al, constant(i)))
+		if i > 0 {
+			s = s.Op("|").Add(part.Op("<<").Lit(i * a.Type.W))
+		} else {
+			s = part
+		}
+	}
+	return s
+}
+
+// recast regroups bits: the operand is written to a scratch row of words, the result read
+// from it.
+func (e *emitter) recast(v *val) {
+	a := v.args[0]
+	words := (v.Type.Total() + 63) / 64
+	e.each("l", v.lanes, func(l index) {
+		al := a.lane(l.times(v.div))
+		row := e.temp("packed")
+		e.add(jen.Var().Id(row).Index(jen.Lit(words)).Uint64())
+		e.each("e", a.Type.N, func(x index) {
+			e.add(jen.Id("orBits").Call(jen.Id(row).Index(jen.Op(":")), x.times(a.Type.W).code(),
+				jen.Uint64().Parens(e.elem(a, al, x))))
+		})
+		e.each("e", v.units, func(x index) {
+			w := v.Type.W
+			if v.bits {
+				w = 64
+			}
+			get := jen.Id("getBits").Call(jen.Id(row).Index(jen.Op(":")), x.times(w).code(), jen.Lit(w))
+			e.add(store(v, l, x).Op("=").Add(goType(v.width)).Parens(get))
+		})
+	})
+}

@@ -1,0 +1,137 @@
+package gosim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"ohmloom/ir"
+	"ohmloom/verify"
+	"ohmloom/verify/cache"
+	"ohmloom/verify/conform"
+	"ohmloom/verify/random"
+)
+
+// needGo skips without a go command, and fails when env CI is set.
+func needGo(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("CI is set and there is no go command")
+		}
+		t.Skip("there is no go command")
+	}
+}
+
+// shared is one cache for the test run, under the test's temporary directory.
+func newIn(t testing.TB, dir string, d *ir.Design) (verify.Engine, error) {
+	return New(context.Background(), d, Options{CacheDir: dir})
+}
+
+func TestConforms(t *testing.T) {
+	needGo(t)
+	dir := t.TempDir()
+	conform.Run(t, "gosim", func(d *ir.Design) (verify.Engine, error) { return newIn(t, dir, d) })
+}
+
+// TestRandomDesignsAgreeWithTheReference runs batches of random designs in one build each.
+func TestRandomDesignsAgreeWithTheReference(t *testing.T) {
+	needGo(t)
+	const batches, size = 6, 10
+	dir := t.TempDir()
+	for b := range batches {
+		seed := uint64(b * size)
+		t.Run(fmt.Sprintf("seeds %d to %d", seed, seed+size-1), func(t *testing.T) {
+			compare(t, dir, random.Batch(seed, size, random.Opts{}), seed, 60)
+		})
+	}
+}
+
+// compare runs d in gosim and the reference on the same records and fails at the first difference.
+func compare(t testing.TB, dir string, d *ir.Design, seed uint64, cycles int) {
+	t.Helper()
+	e, err := newIn(t, dir, d)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	defer e.Close()
+	ref, err := conform.NewReference(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := random.Image(d, seed)
+	shape := verify.ShapeOf(d.Top)
+	in := records(shape, seed, cycles)
+	got, want := make([]uint64, cycles*shape.OutWords), make([]uint64, cycles*shape.OutWords)
+	for _, x := range []struct {
+		e   verify.Engine
+		out []uint64
+	}{{e, got}, {ref, want}} {
+		if err := x.e.Power(seed, img); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.e.Run(in, x.out, cycles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("seed %d: cycle %d, output word %d (%s): gosim %#x, reference %#x",
+				seed, i/shape.OutWords, i%shape.OutWords, portOf(shape, i%shape.OutWords), got[i], want[i])
+		}
+	}
+}
+
+func portOf(s verify.Shape, word int) string {
+	for _, p := range s.Out {
+		if word < p.Type.N {
+			return fmt.Sprintf("%s[%d]", p.Name, word)
+		}
+		word -= p.Type.N
+	}
+	return "?"
+}
+
+// records are random inputs with reset at the start and now and then; small and extreme
+// values are as likely as any.
+func records(s verify.Shape, seed uint64, cycles int) []uint64 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	in := make([]uint64, cycles*s.InWords)
+	for i := range in {
+		switch {
+		case i%s.InWords == 0:
+			in[i] = 0
+			if i == 0 || r.IntN(16) == 0 {
+				in[i] = 1
+			}
+		case r.IntN(3) == 0:
+			in[i] = uint64(r.IntN(5)) - 2
+		default:
+			in[i] = r.Uint64()
+		}
+	}
+	return in
+}
+
+func TestSourceIsTheSameEveryTime(t *testing.T) {
+	for seed := range uint64(5) {
+		a, err := Source(random.Design(seed, random.Opts{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Source(random.Design(seed, random.Opts{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a) != string(b) {
+			t.Errorf("seed %d: two runs give different programs", seed)
+		}
+	}
+}
+
+var _ = cache.EnvVar
+var _ = filepath.Join
