@@ -128,23 +128,26 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 	return prefix, nil
 }
 
-// memh is a table as $readmemh takes it: one hexadecimal word an address, element 0 in the
-// low bits.
+// memh is a table as $readmemh takes it: one word an address.
 func memh(t ir.Type, data []uint64) string {
-	var b strings.Builder
-	nibbles := make([]byte, (t.Total()+3)/4)
+	var b []byte
 	for ; len(data) > 0; data = data[t.N:] {
-		clear(nibbles)
-		for i, v := range data[:t.N] {
-			for j := range t.W {
-				bit := i*t.W + j
-				nibbles[len(nibbles)-1-bit/4] |= byte(v>>j&1) << (bit % 4)
-			}
-		}
-		for _, n := range nibbles {
-			b.WriteByte("0123456789abcdef"[n])
-		}
-		b.WriteByte('\n')
+		b = append(append(b, Hex(t, data[:t.N])...), '\n')
 	}
-	return b.String()
+	return string(b)
+}
+
+// Hex is the packed word of a vector, element 0 in the low bits, in hexadecimal.
+func Hex(t ir.Type, elems []uint64) []byte {
+	digits := make([]byte, (t.Total()+3)/4)
+	for i, v := range elems {
+		for j := range t.W {
+			bit := i*t.W + j
+			digits[len(digits)-1-bit/4] |= byte(v>>j&1) << (bit % 4)
+		}
+	}
+	for i, d := range digits {
+		digits[i] = "0123456789abcdef"[d]
+	}
+	return digits
 }
