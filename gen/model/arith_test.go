@@ -144,3 +144,14 @@ func TestWrongLengthsAndWidthsPanicWithTheNumbers(t *testing.T) {
 		})
 	}
 }
+
+func TestGreedyTakesTheLowestOfEqualLogits(t *testing.T) {
+	for _, c := range []struct {
+		logits []int32
+		want   int
+	}{{[]int32{-5}, 0}, {[]int32{-9, -2, -2}, 1}, {[]int32{3, 3, 3}, 0}, {[]int32{-1 << 31, 1<<31 - 1}, 1}} {
+		if got := Greedy(c.logits); got != c.want {
+			t.Errorf("Greedy(%v) = %d, want %d", c.logits, got, c.want)
+		}
+	}
+}

@@ -181,7 +181,7 @@ func TestHostileFilesAreRefusedWithPlaceAndKind(t *testing.T) {
 		{"dimension in quotes", replace(`[2,6]`, `["2",6]`), ErrFormat, "shape"},
 		{"null dimension", replace(`[2,6]`, `[null,6]`), ErrFormat, "shape"},
 		{"shape null", replace(`[2,6]`, `null`), ErrFormat, "shape"},
-		{"product overflows", replace(`[2,6]`, `[4294967296,4294967296,4294967296]`), ErrFormat, "tok_emb"},
+		{"product is 0 modulo 2^64", replace(`[2,6],"data_offsets":[0,12]`, `[4294967296,4294967296],"data_offsets":[0,0]`), ErrFormat, "disagree"},
 		{"negative offset", replace(`[0,12]`, `[-12,0]`), ErrFormat, "data_offsets"},
 		{"offsets swapped", replace(`[0,12]`, `[12,0]`), ErrFormat, "data_offsets"},
 		{"three offsets", replace(`[0,12]`, `[0,12,12]`), ErrFormat, "data_offsets"},
