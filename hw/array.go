@@ -59,9 +59,9 @@ func (b Array) Build(lib *Lib) *ir.Module {
 		fire := x.ready(phase.Q.EqK(arrayFeed))
 		drains := phase.Q.EqK(arrayDrain).Named("drains")
 		shift := drains.And(take).Named("shift")
-		b.control(m, phase, fire.And(x.fields[2]), shift)
+		b.control(m, phase, fire.And(x.fields[2]).Named("ends"), shift)
 
-		zero := m.K(8, 0).Splat(b.Rows)
+		zero := m.K(8, 0).Splat(b.Rows) // what enters when no beat does
 		a := m.Instance("u_skew_a", skew(lib, b.Rows)).In("d", fire.Mux(x.fields[0], zero))
 		w := m.Instance("u_skew_b", skew(lib, b.Cols)).In("d", x.fields[1])
 		grid := m.Array("pe", pe(lib), b.Rows, b.Cols).
@@ -81,7 +81,7 @@ func (b Array) control(m *ir.Module, phase *ir.Reg, ends, shift *ir.Node) {
 	done := left.Q.EqK(0).Named("done")
 	flushes := phase.Q.EqK(arrayFlush).Named("flushes")
 
-	toDrain := flushes.And(done)
+	toDrain := flushes.And(done).Named("to_drain")
 	next := toDrain.Mux(m.K(2, arrayDrain), shift.And(done).Mux(m.K(2, arrayFeed), phase.Q))
 	count := toDrain.Mux(m.K(w, uint64(b.Rows-1)), left.Q.AddK(-1))
 	if flush > 0 {
@@ -188,7 +188,7 @@ func (p MatMul) each(visit func(m0, n0 int)) {
 	}
 }
 
-func randomArray(r *rand.Rand) Block { return Array{oddSize(r, 7), oddSize(r, 7)} }
+func randomArray(r *rand.Rand) Block { return Array{oddSize(r, 7), oddSize(r, 20)} }
 
 // arrayWork is two or three folds of random lengths.
 func arrayWork(r *rand.Rand, b Block, extreme bool) [][]Beat {

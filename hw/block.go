@@ -101,16 +101,26 @@ func (l *Lib) module(block, name, doc string, build func(m *ir.Module)) *ir.Modu
 	return m
 }
 
-// regroup moves the ports of each group together, groups in order of appearance, because a
-// stream's ready is declared long after its valid.
+// regroup moves the ports of each group together, groups in order of appearance and in each
+// valid, ready and the rest, because a stream's ready is declared long after its valid.
 func regroup(m *ir.Module) {
 	order := map[string]int{}
 	for _, p := range m.Ports {
 		if _, ok := order[p.Group]; !ok {
-			order[p.Group] = len(order)
+			order[p.Group] = 3 * len(order)
 		}
 	}
-	slices.SortStableFunc(m.Ports, func(a, b *ir.Port) int { return order[a.Group] - order[b.Group] })
+	rank := func(p *ir.Port) int {
+		at := order[p.Group]
+		switch {
+		case p.Group != "" && p.Name == p.Group+"_valid":
+			return at
+		case p.Group != "" && p.Name == p.Group+"_ready":
+			return at + 1
+		}
+		return at + 2
+	}
+	slices.SortStableFunc(m.Ports, func(a, b *ir.Port) int { return rank(a) - rank(b) })
 }
 
 // must panics on wrong parameters: what a user may get wrong was diagnosed before.
@@ -159,7 +169,7 @@ func input(m *ir.Module, s Stream) source {
 // ready drives the stream's ready and gives the cycle's transfer, valid and ready.
 func (s source) ready(n *ir.Node) (fire *ir.Node) {
 	s.m.Out(s.s.Name+"_ready", n, "a beat is taken when valid and ready are 1").Group = s.s.Name
-	return s.valid.And(n)
+	return s.valid.And(n).Named(s.s.Name + "_fire")
 }
 
 // output declares the ports of output stream s and gives its ready (nil when s is Fixed).

@@ -64,7 +64,7 @@ func (c *collecting) collect() {
 	first.SetEn(stepDone, lastStep.Mux(m.K(w, 0), first.Q.AddK(int64(perStep))))
 	base := m.Reg("pe_first", ir.Bits(w), 0) // first chunk of the PE
 	base.SetEn(goes.And(lastInPE), lastPart.Mux(m.K(w, 0), base.Q.AddK(int64(perPE))))
-	local := first.Q.Add(inPE.ZExt(max(w, inPE.Type.W)).Trunc(w)).Named("local")
+	local := first.Q.Add(inPE.ZExt(max(w, inPE.Type.W)).Trunc(w)).Named("chunk_in_pe")
 	real := local.Ltu(m.K(w, uint64(perPE)))
 
 	acc := chunk(c.sums, part, size)

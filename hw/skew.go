@@ -6,45 +6,63 @@ import (
 	"ohmloom/ir"
 )
 
-// skew delays lane i of a vector of n lanes of 8 bits by i cycles, n (n-1) / 2 registers in
-// all, reset to zero: the wedge before the edge of a systolic array.
-//
-// It is built by halving, so that it stays a few modules at any n: the upper half is delayed
-// by n/2 as one block, then both halves are skewed alike; of an odd n the first lane passes
-// and the rest is delayed by 1 and skewed. Port d in, q out, lane 0 combinational.
+// skewBlock is the largest wedge built lane by lane. A larger one delays blocks of so many
+// lanes as a whole and skews every block alike, which keeps it two small modules at any n.
+const skewBlock = 8
+
+// skew delays lane i of a vector of n lanes of 8 bits by i cycles: n (n-1) / 2 registers,
+// reset to zero, the wedge before the edge of a systolic array. Port d in, q out; lane 0 is
+// combinational.
 func skew(lib *Lib, n int) *ir.Module {
 	name := fmt.Sprintf("skew_%d", n)
 	doc := fmt.Sprintf("Delays lane i of %d lanes by i cycles.", n)
 	return lib.module("skew", name, doc, func(m *ir.Module) {
 		d := m.In("d", ir.Vec(n, 8), "lanes, lane 0 in the low bits")
-		m.Out("q", skewed(lib, m, d), "lane i of d, i cycles ago")
+		q := d
+		switch {
+		case n > skewBlock:
+			q = skewBlocks(lib, m, wedge(m, d, skewBlock))
+		case n > 1:
+			q = wedge(m, d, 1)
+		}
+		m.Out("q", q, "lane i of d, i cycles ago")
 	})
 }
 
-func skewed(lib *Lib, m *ir.Module, d *ir.Node) *ir.Node {
+// skewBlocks skews each block of lanes, the last of which may be smaller.
+func skewBlocks(lib *Lib, m *ir.Module, d *ir.Node) *ir.Node {
 	n := d.Type.N
-	switch {
-	case n == 1:
-		return d
-	case n == 2:
-		return d.Elem(0).Join(delay(m, d.Elem(1), 1))
-	case n%2 == 1:
-		rest := m.Instance("u_rest", skew(lib, n-1)).In("d", delay(m, d.Elems(1, n-1), 1))
-		return d.Elem(0).Join(m.OutOf(rest, "q"))
+	whole, rest := n/skewBlock, n%skewBlock
+	blocks := m.Array("block", skew(lib, skewBlock), 1, whole).Each("d", d.Elems(0, n-rest))
+	q := m.OutOf(blocks, "q")
+	if rest > 0 {
+		last := m.Instance("u_rest", skew(lib, rest)).In("d", d.Elems(n-rest, rest))
+		q = q.Join(m.OutOf(last, "q"))
 	}
-	h := n / 2
-	halves := m.Array("half", skew(lib, h), 1, 2).Each("d", d.Elems(0, h).Join(delay(m, d.Elems(h, h), h)))
-	return m.OutOf(halves, "q")
+	return q
 }
 
-// delay is d, k >= 1 cycles ago.
-func delay(m *ir.Module, d *ir.Node, k int) *ir.Node {
+// wedge delays block i of step lanes by i * step cycles. All delay lines are one register,
+// block after block; a line moves up by one block of lanes a cycle.
+func wedge(m *ir.Module, d *ir.Node, step int) *ir.Node {
 	n := d.Type.N
-	line := m.Reg("line", ir.Vec(n*k, d.Type.W), 0)
-	next := d
-	if k > 1 {
-		next = d.Join(line.Q.Elems(0, n*(k-1)))
+	total := 0
+	for lo := step; lo < n; lo += step {
+		total += lo * min(step, n-lo)
 	}
-	line.Set(next)
-	return line.Q.Elems(n*(k-1), n)
+	line := m.Reg("line", ir.Vec(total, d.Type.W), 0)
+	var next []*ir.Node
+	out := []*ir.Node{d.Elems(0, step)}
+	at := 0
+	for lo := step; lo < n; lo += step {
+		w := min(step, n-lo)
+		next = append(next, d.Elems(lo, w))
+		if lo > 1 {
+			next = append(next, line.Q.Elems(at, w*(lo-1)))
+		}
+		at += w * lo
+		out = append(out, line.Q.Elems(at-w, w))
+	}
+	line.Set(next[0].Join(next[1:]...))
+	return out[0].Join(out[1:]...)
 }
