@@ -8,6 +8,7 @@ import (
 
 	"ohmloom/hw"
 	"ohmloom/ir"
+	"ohmloom/ir/bits"
 	"ohmloom/verify"
 	"ohmloom/verify/conform"
 	"ohmloom/verify/drive"
@@ -62,6 +63,12 @@ func plan(b hw.Block, work, want [][]hw.Beat) (feeds []drive.Feed, wants []drive
 func hold(t *testing.T, b hw.Block, work [][]hw.Beat, seed int64, stall float64, engine func(*ir.Design) (verify.Engine, error)) {
 	t.Helper()
 	m, e := start(t, b, uint64(seed), engine)
+	holdOn(t, b, m, e, work, seed, stall)
+}
+
+// holdOn is hold on an engine that is in any state: the driver begins with a reset.
+func holdOn(t *testing.T, b hw.Block, m *ir.Module, e verify.Engine, work [][]hw.Beat, seed int64, stall float64) {
+	t.Helper()
 	want := b.Arithmetic(work)
 	feeds, wants := plan(b, work, want)
 	res, err := drive.Run(e, m, feeds, wants, drive.Options{Stall: stall, Rand: rand.New(rand.NewSource(seed)), MaxIdle: 2000})
@@ -99,6 +106,29 @@ func TestStructureAgreesWithArithmeticAndTime(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// A reset of one cycle in the middle of work leaves nothing behind but memories and data
+// that the next work does not look at.
+func TestResetInMidWorkStartsAnew(t *testing.T) {
+	for _, entry := range hw.Table {
+		for seed := int64(0); seed < 12; seed++ {
+			r := rand.New(rand.NewSource(seed))
+			b := entry.Random(r)
+			m, e := start(t, b, uint64(seed), engines[0])
+			in, out := make([]uint64, verify.ShapeOf(m).InWords), make([]uint64, verify.ShapeOf(m).OutWords)
+			for cycle := range 20 + r.Intn(100) {
+				for i := range in {
+					in[i] = r.Uint64()
+				}
+				in[0] = bits.Bool(cycle == 0)
+				if err := e.Run(in, out, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			holdOn(t, b, m, e, entry.Work(r, b, false), seed, 0)
+		}
 	}
 }
 
