@@ -175,7 +175,7 @@ func wiringCase() Case {
 		tag := fmt.Sprintf("a%dx%d", s[0], s[1])
 		ports := map[string]*ir.Node{}
 		for _, p := range wiringPorts(s[0], s[1]) {
-			ports[p.name] = m.In(tag+"_"+p.name, ir.Vec(p.groups*cellN, cellW), "")
+			ports[p.name] = m.In("in_"+tag+"_"+p.name, ir.Vec(p.groups*cellN, cellW), "")
 			words += p.groups * cellN
 		}
 		a := m.Array(tag, cell, s[0], s[1])

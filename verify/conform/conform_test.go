@@ -108,3 +108,11 @@ func TestFaultyEnginesFail(t *testing.T) {
 		}
 	}
 }
+
+func TestDesignsKeepTheInvariants(t *testing.T) {
+	for _, c := range conform.Cases() {
+		for _, v := range ir.Check(ir.NewDesign(c.Top)) {
+			t.Errorf("case %s: %s", c.Name, v)
+		}
+	}
+}

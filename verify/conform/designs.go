@@ -160,7 +160,7 @@ func gatedCase() Case {
 	return Case{Name: "gated", Top: m, Seed: seed, Stim: stim, Model: model}
 }
 
-// macroCase: two crossbar-like macros with a table each: the difference of two masked sums
+// macroCase: two crossbar-like macros with tables each, one of which is programmed anew: the difference of two masked sums
 // over one-bit cells, and a sum of wider cells under a mask of more than one machine word.
 func macroCase() Case {
 	const rows, cols, W = 70, 3, 4
@@ -177,13 +177,15 @@ func macroCase() Case {
 	d, v := x.DataReg("d", ir.Vec(cols, 9)), x.Reg("v", ir.Vec(cols, 12), 0)
 	d.Set(diff)
 	v.Set(mask.MaskedSum(x.Lookup(wide, half), 12, true))
-	x.Out("d", d.Q, "")
-	x.Out("v", v.Q, "")
+	x.Write(pos, half, x.In("cells", ir.Vec(rows*cols, 1), ""), x.In("program", ir.Bits(1), ""))
+	x.Out("d_out", d.Q, "")
+	x.Out("v_out", v.Q, "")
 	m := ir.New("conform_macro", "Macros in a column, each with tables of its own.")
 	a := m.Array("bar", x, 2, 1)
 	a.PerRow("mask", m.In("mask", ir.Vec(2*rows, 1), "")).In("half", m.In("half", ir.Bits(1), ""))
-	m.Out("d", m.OutOf(a, "d"), "")
-	m.Out("v", m.OutOf(a, "v"), "")
+	a.In("cells", m.In("cells", ir.Vec(rows*cols, 1), "")).PerRow("program", m.In("program", ir.Vec(2, 1), ""))
+	m.Out("d", m.OutOf(a, "d_out"), "")
+	m.Out("v", m.OutOf(a, "v_out"), "")
 
 	dc, img := dice(61), ir.NewImage()
 	var tables [2][3][]uint64
@@ -193,14 +195,16 @@ func macroCase() Case {
 			img.Data[at+n] = tables[i][k]
 		}
 	}
-	stim := [][]uint64{cat([]uint64{1}, make([]uint64, 2*rows), []uint64{0})}
+	stim := [][]uint64{cat([]uint64{1}, make([]uint64, 2*rows+1+rows*cols+2))}
 	for range 30 {
-		stim = append(stim, cat([]uint64{0}, dc.words(2*rows, 1), []uint64{dc.bit(2)}))
+		stim = append(stim, cat([]uint64{0}, dc.words(2*rows, 1), []uint64{dc.bit(2)},
+			dc.words(rows*cols, 1), []uint64{dc.bit(4), dc.bit(4)}))
 	}
 	model := func() Model {
 		d := initWords(9, "conform_macro_bar", "d", cols, 9)
 		d, v := cat(d, d), initWords(9, "conform_macro_bar", "v", cols, 12)
 		v = cat(v, v)
+		pos := [2][]uint64{cat(tables[0][0]), cat(tables[1][0])}
 		return func(in []uint64) []uint64 {
 			out := cat(d, v)
 			half := int(in[1+2*rows]) * rows * cols
@@ -210,13 +214,16 @@ func macroCase() Case {
 					for r := range rows {
 						at := half + c*rows + r
 						if in[1+i*rows+r] == 1 {
-							diff += int(tables[i][0][at]) - int(tables[i][1][at])
+							diff += int(pos[i][at]) - int(tables[i][1][at])
 							sum += int(tables[i][2][at]^8) - 8 // four bits, signed
 						}
 					}
 					if d[i*cols+c], v[i*cols+c] = uint64(diff)&511, uint64(sum)&4095; in[0] == 1 {
 						v[i*cols+c] = 0
 					}
+				}
+				if cells := in[2+2*rows:]; cells[rows*cols+i] == 1 {
+					copy(pos[i][half:], cells[:rows*cols])
 				}
 			}
 			return out
@@ -233,12 +240,12 @@ func constantCase() Case {
 	leaf.Out("sum", k.SumS(1, 9), "")
 	r := leaf.Reg("r", ir.Vec(3, 7), 5)
 	r.Set(k)
-	leaf.Out("r", r.Q, "")
+	leaf.Out("r_out", r.Q, "")
 	m := ir.New("conform_const", "No inputs.")
 	a := m.Array("c", leaf, 2, 2)
 	m.Out("k", m.OutOf(a, "k"), "")
 	m.Out("sum", m.OutOf(a, "sum"), "")
-	m.Out("r", m.OutOf(a, "r"), "")
+	m.Out("r", m.OutOf(a, "r_out"), "")
 	m.Out("one", m.K(64, ^uint64(0)), "")
 	stim := [][]uint64{{0}, {0}, {1}, {1}, {0}, {0}}
 	model := func() Model {

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"ohmloom/ir"
@@ -286,7 +287,7 @@ func repack(x []uint64, from, to ir.Type) []uint64 {
 	y := make([]uint64, to.N)
 	for i := range y {
 		end := len(text) - i*to.W
-		fmt.Sscanf(text[end-to.W:end], "%b", &y[i])
+		y[i], _ = strconv.ParseUint(text[end-to.W:end], 2, 64)
 	}
 	return y
 }

@@ -111,17 +111,17 @@ func powerOnCase() Case {
 	lr := leaf.DataReg("r", ir.Vec(2, 64))
 	lr.Set(lr.Q)
 	lm := leaf.Mem("m", 3, ir.Bits(17))
-	leaf.Out("r", lr.Q, "")
-	leaf.Out("m", leaf.Lookup(lm, leaf.In("a", ir.Bits(2), "")), "")
+	leaf.Out("r_out", lr.Q, "")
+	leaf.Out("m_out", leaf.Lookup(lm, leaf.In("a", ir.Bits(2), "")), "")
 	m := ir.New("conform_start", "Power-on state through a hierarchy.")
 	a := m.In("a", ir.Bits(2), "")
 	u, g := m.Instance("u_one", leaf).In("a", a), m.Array("grid", leaf, 2, 2).In("a", a)
-	for _, p := range []string{"r", "m"} {
+	for _, p := range []string{"r_out", "m_out"} {
 		m.Out("u_"+p, m.OutOf(u, p), "")
 		m.Out("g_"+p, m.OutOf(g, p), "")
 	}
 	mem := m.Mem("buf", 4, ir.Vec(2, 9))
-	m.Out("q", m.Read(mem, a, nil), "")
+	m.Out("q", m.Read(mem, a, m.K(1, 1)), "")
 	stim := [][]uint64{{0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 0}, {0, 2}}
 	model := func() Model {
 		q := initWords(0, "conform_start", "buf.q", 2, 9)
@@ -142,27 +142,25 @@ func powerOnCase() Case {
 // memoryCase: synchronous and asynchronous reads, read during write, addresses beyond a depth
 // that is no power of two, an enable on the read port, a fixed table, one word of memory.
 func memoryCase() Case {
-	const seed, name = 0x5eed, "conform_memory"
+	const seed, name, ramName = 0x5eed, "conform_memory", "conform_memory_ram"
+	ram := memoryMacro(ramName)
 	m := ir.New(name, "Memories.")
 	in := func(n string, w int) *ir.Node { return m.In(n, ir.Bits(w), "") }
 	ra, wa, ren, wen := in("ra", 3), in("wa", 3), in("ren", 1), in("wen", 1)
 	wd, far, wd64 := m.In("wd", ir.Vec(2, 9), ""), in("far", 33), in("wd64", 64)
-	buf := m.Mem("buf", 5, ir.Vec(2, 9))
-	m.Out("q", m.Read(buf, ra, ren), "")
-	m.Out("now", m.Lookup(buf, ra), "")
-	m.Out("other", m.Lookup(buf, wa), "")
-	m.Write(buf, wa, wd, wen)
+	u := m.Instance("u_ram", ram)
+	u.In("ra", ra).In("wa", wa).In("ren", ren).In("wen", wen).In("wd", wd).In("far", far)
+	for _, p := range ram.Outputs() {
+		m.Out(p.Name, m.OutOf(u, p.Name), "")
+	}
+	always := m.K(1, 1)
 	table := []uint64{3, 1, 4, 1, 5, 9}
 	rom := m.Rom("rom", ir.Vec(2, 4), table)
 	m.Out("rom_now", m.Lookup(rom, ra), "")
-	m.Out("rom_q", m.Read(rom, wa, nil), "")
+	m.Out("rom_q", m.Read(rom, wa, always), "")
 	one := m.Mem("one", 1, ir.Bits(64))
-	m.Out("one_q", m.Read(one, ra.Bit(0), nil), "")
-	m.Write(one, wa.Bit(0), wd64, m.K(1, 1))
-	big := m.Mem("big", 6, ir.Bits(1))
-	m.Out("big_q", m.Read(big, far, wen), "")
-	m.Out("big_now", m.Lookup(big, far), "")
-	m.Write(big, far, ren, wen)
+	m.Out("one_q", m.Read(one, ra.Bit(0), always), "")
+	m.Write(one, wa.Bit(0), wd64, always)
 	preset := m.Mem("preset", 4, ir.Bits(8))
 	preset.Init = []uint64{10, 20, 30, 40}
 	m.Out("preset_q", m.Read(preset, ra.Trunc(2), ren), "")
@@ -180,8 +178,9 @@ func memoryCase() Case {
 	}
 	model := func() Model {
 		words := func(n string, count, w int) []uint64 { return initWords(seed, name, n, count, w) }
-		buf, bufQ, romQ := words("buf", 10, 9), words("buf.q", 2, 9), words("rom.q", 2, 4)
-		one, oneQ, big, bigQ := words("one", 1, 64), words("one.q", 1, 64), words("big", 6, 1), words("big.q", 1, 1)
+		ram := func(n string, count, w int) []uint64 { return initWords(seed, ramName, n, count, w) }
+		buf, bufQ, big, bigQ := ram("buf", 10, 9), ram("buf.q", 2, 9), ram("big", 6, 1), ram("big.q", 1, 1)
+		romQ, one, oneQ := words("rom.q", 2, 4), words("one", 1, 64), words("one.q", 1, 64)
 		pre, preQ := []uint64{10, 20, 30, 40}, words("preset.q", 1, 8)
 		look := func(mem []uint64, n int, addr uint64) []uint64 {
 			word := make([]uint64, n)
@@ -197,7 +196,7 @@ func memoryCase() Case {
 		}
 		return func(in []uint64) []uint64 {
 			ra, wa, ren, wen, wd, far, wd64 := in[1], in[2], in[3], in[4], in[5:7], in[7], in[8]
-			out := cat(bufQ, look(buf, 2, ra), look(buf, 2, wa), look(table, 2, ra), romQ, oneQ, bigQ, look(big, 1, far), preQ)
+			out := cat(bufQ, look(buf, 2, ra), look(buf, 2, wa), bigQ, look(big, 1, far), look(table, 2, ra), romQ, oneQ, preQ)
 			if ren == 1 {
 				bufQ, preQ = look(buf, 2, ra), look(pre, 1, ra%4)
 			}
@@ -215,6 +214,25 @@ func memoryCase() Case {
 	return Case{Name: "memories", Top: m, Seed: seed, Stim: stim, Model: model}
 }
 
+// memoryMacro reads what it also writes without a clock, which only a macro may.
+func memoryMacro(name string) *ir.Module {
+	m := ir.New(name, "Memories with asynchronous reads.")
+	m.Macro = &ir.Macro{Kind: "sram", Latency: 1}
+	in := func(n string, w int) *ir.Node { return m.In(n, ir.Bits(w), "") }
+	ra, wa, ren, wen := in("ra", 3), in("wa", 3), in("ren", 1), in("wen", 1)
+	wd, far := m.In("wd", ir.Vec(2, 9), ""), in("far", 33)
+	buf := m.Mem("buf", 5, ir.Vec(2, 9))
+	m.Out("q", m.Read(buf, ra, ren), "")
+	m.Out("now", m.Lookup(buf, ra), "")
+	m.Out("other", m.Lookup(buf, wa), "")
+	m.Write(buf, wa, wd, wen)
+	big := m.Mem("big", 6, ir.Bits(1))
+	m.Out("big_q", m.Read(big, far, wen), "")
+	m.Out("big_now", m.Lookup(big, far), "")
+	m.Write(big, far, ren, wen)
+	return m
+}
+
 // imageCase: every lane of a Loaded memory has contents of its own, found under the name that
 // generate blocks give it; a memory without data in the image starts seeded.
 func imageCase() Case {
@@ -223,7 +241,7 @@ func imageCase() Case {
 	tab := leaf.Mem("tab", 3, ir.Vec(2, 5))
 	tab.Loaded = true
 	a := leaf.In("a", ir.Bits(2), "")
-	leaf.Out("q", leaf.Read(tab, a, nil), "")
+	leaf.Out("q", leaf.Read(tab, a, leaf.K(1, 1)), "")
 	mid := ir.New("conform_image_mid", "A row of tables.")
 	mid.Out("q", mid.OutOf(mid.Array("t", leaf, 1, 2).In("a", mid.In("a", ir.Bits(2), "")), "q"), "")
 	m := ir.New("conform_image", "Tables in instances and Arrays of all shapes.")
@@ -231,7 +249,7 @@ func imageCase() Case {
 	paths := []string{"u_x"}
 	m.Out("x", m.OutOf(m.Instance("u_x", leaf).In("a", ma), "q"), "")
 	grid := func(name string, of *ir.Module, r, c int, at ...string) {
-		m.Out(name, m.OutOf(m.Array(name, of, r, c).In("a", ma), "q"), "")
+		m.Out(name+"_q", m.OutOf(m.Array(name, of, r, c).In("a", ma), "q"), "")
 		paths = append(paths, at...)
 	}
 	grid("g", leaf, 1, 1, "g_c[0].g")

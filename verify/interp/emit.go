@@ -140,7 +140,7 @@ func (c *compiler) emitVector(v *flat.Value, d vec) {
 		for i := range v.Args {
 			args = append(args, arg(i))
 		}
-		c.run(set.move(d, args, newPlan(origins(v))))
+		c.run(set.move(d, args, newPlan(origins(v), isChain(v))))
 	default:
 		tmp, ok := d.([]uint64)
 		if !ok {
@@ -152,6 +152,11 @@ func (c *compiler) emitVector(v *flat.Value, d vec) {
 			c.run(set.each(d, func(i int) uint64 { return tmp[i] }))
 		}
 	}
+}
+
+func isChain(v *flat.Value) bool {
+	op, ok := v.Op.(flat.Enter)
+	return ok && op.Kind == ir.Chain
 }
 
 // emitMux selects element by element, or copies one of the branches if they are not in place.

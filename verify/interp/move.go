@@ -107,8 +107,8 @@ type span struct{ arg, dst, src, n int }
 
 // plan carries out a list of origins: bulk first, which may also write words that the
 // patches after it write again. A neighbour chain is one bulk copy of the whole grid and a
-// patch for each word that enters at the edge. When the bulk reads the vector it writes, and
-// the patches do not, the plan works in place.
+// patch for each word that enters at the edge. The bulk is always from the neighbours then,
+// so that a chain may write the vector its neighbours are read from.
 type plan struct {
 	bulk   span // n = 0: none
 	copies []span
@@ -116,7 +116,7 @@ type plan struct {
 	single []span
 }
 
-func newPlan(from []origin) plan {
+func newPlan(from []origin, chain bool) plan {
 	type shift struct{ arg, by int }
 	count, first, last := map[shift]int{}, map[shift]int{}, map[shift]int{}
 	var best shift
@@ -127,12 +127,12 @@ func newPlan(from []origin) plan {
 		}
 		count[s]++
 		last[s] = i
-		if count[s] > count[best] {
+		if count[s] > count[best] && !(chain && best.arg == 1) || chain && o.arg == 1 {
 			best = s
 		}
 	}
 	var p plan
-	if 2*count[best] >= len(from) {
+	if 2*count[best] >= len(from) || chain && best.arg == 1 {
 		lo := first[best]
 		p.bulk = span{best.arg, lo, lo + best.by, last[best] + 1 - lo}
 	} else {
