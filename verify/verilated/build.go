@@ -15,10 +15,10 @@ import (
 	"ohmloom/verify/verilated/vlog"
 )
 
-// Sizes, in bytes of C++ that runs every cycle, at which the way of building changes.
+// Sizes, in bytes of C++, at which the way of building changes.
 const (
 	small = 256 << 10 // up to here: everything in one compilation, with precompiled header
-	unit  = 1 << 20   // beyond: compilations of about this size, side by side
+	unit  = 512 << 10 // beyond: compilations of about this size, side by side
 )
 
 const (
@@ -227,7 +227,7 @@ func split(work string) ([]compilation, error) {
 		c.files = append(c.files, name)
 		c.size += info.Size()
 	}
-	if fast.size <= small {
+	if fast.size+slow.size <= small {
 		return []compilation{{opt: optSmall, files: append(append(fast.files, slow.files...), harnessFile)}}, nil
 	}
 	units := []compilation{slow, {opt: optFast, files: []string{harnessFile}}}

@@ -93,8 +93,7 @@ func FromVerilog(ctx context.Context, top *ir.Module, tables []vlog.Table, files
 		return nil, err
 	}
 	e := &Engine{shape: verify.ShapeOf(top), tables: tables, wave: opt.Wave}
-	files = append(files[:len(files):len(files)],
-		vlog.File{Name: "bench.v", Text: bench(top, e.shape)}, vlog.File{Name: harnessFile, Text: harness(top, e.shape)})
+	files = complete(top, files)
 	start := time.Now()
 	so, built, err := t.library(ctx, c, files, opt.Wave != nil)
 	if err != nil {
@@ -112,6 +111,19 @@ func FromVerilog(ctx context.Context, top *ir.Module, tables []vlog.Table, files
 		return nil, fmt.Errorf("verilated: %w", err)
 	}
 	return e, nil
+}
+
+// complete adds what the model needs besides the emitted Verilog.
+func complete(top *ir.Module, files []vlog.File) []vlog.File {
+	s := verify.ShapeOf(top)
+	all := []vlog.File{{Name: "bench.v", Text: bench(top, s)}, {Name: harnessFile, Text: harness(top, s)}}
+	for _, f := range files {
+		if f.Name == initFile.Name {
+			f = initFile
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // Name is "verilated".
