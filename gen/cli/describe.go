@@ -2,10 +2,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,12 +14,12 @@ import (
 	"ohmloom/gen/config"
 )
 
-// description is a chip and where its files are read from.
+// description is a chip and where the files it names are read from.
 type description struct {
 	chip  *arch.Chip
 	name  string // as the user gave it, or the built-in example's name
 	diags config.Diagnostics
-	open  func(path string) (io.ReadCloser, int64, error)
+	fs    fs.FS // nil: the operating system
 }
 
 // load reads the description in args[0], or the built-in example, prints what there is to
@@ -55,11 +54,11 @@ func (a *app) read(ctx context.Context, args []string) (*description, error) {
 	opts := config.Options{Vars: vars}
 	if len(args) == 0 {
 		opts.FS = examples.FS
-		d := &description{name: examples.Default, open: openEmbedded}
+		d := &description{name: examples.Default, fs: examples.FS}
 		d.chip, d.diags = config.Load(ctx, examples.Default, opts)
 		return d, nil
 	}
-	d := &description{name: args[0], open: openFile}
+	d := &description{name: args[0]}
 	if args[0] == "-" {
 		src, err := io.ReadAll(io.LimitReader(a.in, maxStdin))
 		if err != nil {
@@ -75,35 +74,6 @@ func (a *app) read(ctx context.Context, args []string) (*description, error) {
 
 // maxStdin bounds a description read from standard input, bytes.
 const maxStdin = 16 << 20
-
-func openFile(path string) (io.ReadCloser, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, 0, err
-	}
-	if !st.Mode().IsRegular() {
-		f.Close()
-		return nil, 0, fmt.Errorf("%s is not a regular file", path)
-	}
-	return f, st.Size(), nil
-}
-
-func openEmbedded(path string) (io.ReadCloser, int64, error) {
-	f, err := examples.FS.Open(filepath.ToSlash(path))
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	return f, st.Size(), nil
-}
 
 func (a *app) checkCmd() *cobra.Command {
 	return a.varFlag(&cobra.Command{

@@ -20,6 +20,18 @@ type Job struct {
 	Attention []Scores // q.k scores of the golden intermediates; empty without golden vectors
 }
 
+// Requantised is the activation of a sum, int8.
+func (j *Job) Requantised(sum int32) int8 { return model.RQ8(sum, j.Matrix.M, j.Matrix.S) }
+
+// Weights are the matrix row by row: [Out][In].
+func (j *Job) Weights() [][]int8 {
+	rows := make([][]int8, j.Matrix.Out)
+	for o := range rows {
+		rows[o] = j.Matrix.Row(o)
+	}
+	return rows
+}
+
 // Case is one crossbar setting and what the matrix computes with it.
 type Case struct {
 	Name    string     // "as described", "ideal", "64 rows, 4 bits"
@@ -51,7 +63,7 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.Matrix(p.Tensor)
+	w, err := m.Matrix(strings.TrimSuffix(p.Tensor, ".weight"))
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +79,7 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 		if err := g.Check(m); err != nil {
 			return nil, err
 		}
-		job.Attention = scores(m, g, layerOf(p.Tensor))
+		job.Attention = scores(m, g, layerOf(w.Name))
 	}
 	if c.PIM == nil {
 		return job, nil

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"ohmloom/gen/lower"
+	"ohmloom/gen/tools"
+	"ohmloom/rtl"
+	"ohmloom/verify/cache"
+	"ohmloom/verify/synth"
+)
+
+type areaResult struct {
+	*synth.Area
+	Top        string  `json:"top"`
+	Hash       string  `json:"hash"`
+	Technology string  `json:"technology"`
+	Liberty    string  `json:"liberty"`
+	LibertyNM  float64 `json:"liberty_nm"`
+	Yosys      string  `json:"yosys"`
+}
+
+func (a *app) areaCmd() *cobra.Command {
+	var liberty string
+	cmd := &cobra.Command{
+		Use:   "area [FILE]",
+		Short: "Synthesise with Yosys and report the area of each module",
+		Long: `Synthesise each unique module once with Yosys, in parallel, cached by content, and add up.
+Macros and memories count with the technology's area model. --json: total_area_um2,
+gate_equivalents (synthesised part over the area of a NAND2), modules[] (name, kind cell,
+macro or memory, instances, area_um2 of one instance without its submodules, total_um2,
+flip_flops, cells), top, hash, technology, liberty, liberty_nm, yosys.`,
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if liberty != "" {
+				d.chip.Technology.Liberty = liberty
+			}
+			res, err := a.area(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(res)
+			}
+			a.areaTable(res, d)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&liberty, "liberty", "", "Liberty `file` of the standard cells (default: the technology's)")
+	return a.varFlag(cmd)
+}
+
+func (a *app) area(ctx context.Context, d *description) (*areaResult, error) {
+	yosys, err := tools.Find(ctx, "yosys")
+	if err != nil {
+		return nil, err
+	}
+	lib, err := libertyOf(d)
+	if err != nil {
+		return nil, err
+	}
+	tile, err := lower.Chip(d.chip)
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	b, err := rtl.Emit(tile.Design, rtl.Options{Version: Version})
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	store, err := cache.Default()
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	bar := a.progress("synthesising", len(tile.Design.Modules))
+	defer bar.done()
+	area, err := synth.Of(ctx, tile.Design, moduleTexts(b), synth.Options{Yosys: yosys.Path, Version: yosys.Version, Liberty: lib, Cache: store,
+		Done: func(module string, done, total int) { bar.set(done) }})
+	if err != nil {
+		return nil, err
+	}
+	return &areaResult{Area: area, Top: b.Top, Hash: d.chip.Hash, Technology: d.chip.Technology.Name,
+		Liberty: lib.Path, LibertyNM: d.chip.Technology.LibertyNodeNM, Yosys: yosys.Version}, nil
+}
+
+// libertyOf reads the standard cells that the description asks for.
+func libertyOf(d *description) (*synth.Liberty, error) {
+	file := d.chip.Technology.Liberty
+	if file == "" {
+		found, err := tools.Liberty()
+		if err != nil {
+			return nil, err
+		}
+		file = found
+	}
+	lib, err := synth.ReadLiberty(file)
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	return lib, nil
+}
+
+// moduleTexts is the Verilog of each module, by name.
+func moduleTexts(b *rtl.Bundle) map[string]string {
+	text := map[string]string{}
+	for _, f := range b.Files {
+		if f.Role == rtl.RoleRTL {
+			text[strings.TrimSuffix(path.Base(f.Path), ".v")] = string(f.Data)
+		}
+	}
+	return text
+}
+
+func (a *app) areaTable(r *areaResult, d *description) {
+	if a.quiet {
+		fmt.Fprintf(a.out, "%.0f um2\n", r.TotalUm2)
+		return
+	}
+	t := table.NewWriter()
+	t.SetOutputMirror(a.out)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"module", "kind", "instances", "um2 each", "um2 in all", "%", "flip-flops each"})
+	for _, m := range r.Modules {
+		t.AppendRow(table.Row{m.Name, m.Kind, m.Instances, fmt.Sprintf("%.0f", m.AreaUm2), fmt.Sprintf("%.0f", m.TotalUm2),
+			fmt.Sprintf("%.1f", 100*m.TotalUm2/max(r.TotalUm2, 1e-9)), m.FlipFlops})
+	}
+	t.Render()
+	a.note("area %s: %.0f um2; synthesised part %.0f gate equivalents", r.Top, r.TotalUm2, r.GateEquivalents)
+	a.note("cells: synthesised by Yosys %s with %s (%g nm); macros and memories: area model of technology %q (see its sources)",
+		r.Yosys, r.Liberty, r.LibertyNM, r.Technology)
+	if r.LibertyNM != d.chip.Technology.NodeNM {
+		a.note("the cells are of another node (%g nm) than the technology (%g nm): compare cells with cells and macros with macros", r.LibertyNM, d.chip.Technology.NodeNM)
+	}
+}

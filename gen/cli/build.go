@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ohmloom/gen/lower"
+	"ohmloom/gen/program"
+	"ohmloom/gen/report"
+	"ohmloom/gen/tools"
+	"ohmloom/ir"
+	"ohmloom/rtl"
+	"ohmloom/verify"
+)
+
+type buildResult struct {
+	Dir     string       `json:"dir"`
+	Top     string       `json:"top"`
+	Hash    string       `json:"hash"`
+	Modules int          `json:"modules"`
+	Lines   int          `json:"verilog_lines"`
+	Files   []fileResult `json:"files"`
+}
+
+type fileResult struct {
+	Path  string `json:"path"`
+	Role  string `json:"role"`
+	Bytes int    `json:"bytes"`
+}
+
+func (a *app) buildCmd() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "build [FILE]",
+		Short: "Emit Verilog and everything tools need beside it",
+		Long: `Emit the Verilog of a description: one module a file, file lists for synthesis (<top>.f) and
+simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty stubs, tables of weights,
+the block diagram (SVG when Graphviz is there) and manifest.json with the SHA-256 of each
+file. The folder must be empty, new, or an earlier output of this command, which is replaced
+as a whole. --json: dir, top, hash, modules, verilog_lines, files[] (path, role, bytes).`,
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if dir == "" {
+				dir = d.chip.Name + "_rtl"
+			}
+			b, design, err := a.emit(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			if err := writeDir(b, dir); err != nil {
+				return failed("%w", err)
+			}
+			r := buildResult{Dir: dir, Top: b.Top, Hash: d.chip.Hash, Modules: len(design.Modules)}
+			for _, f := range b.Files {
+				r.Files = append(r.Files, fileResult{f.Path, f.Role, len(f.Data)})
+				if strings.HasSuffix(f.Path, ".v") {
+					r.Lines += bytes.Count(f.Data, []byte("\n"))
+				}
+			}
+			if a.json {
+				return a.printJSON(r)
+			}
+			a.note("%s: %d files, %d modules, %d lines of Verilog, top module %s, configuration %.12s", dir, len(r.Files), r.Modules, r.Lines, r.Top, r.Hash)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "output", "o", "", "folder to write (default: the chip's name and _rtl)")
+	return a.varFlag(cmd)
+}
+
+// emit lowers and prints a description, with the weights of its program when it has one.
+func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design, error) {
+	tile, img, err := lowered(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := rtl.Emit(tile.Design, rtl.Options{Source: d.name, Hash: d.chip.Hash, ClockMHz: d.chip.ClockMHz, Version: Version, Image: img})
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
+	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
+	svg, err := drawing(ctx, dot)
+	if err != nil {
+		return nil, nil, err
+	}
+	if svg != nil {
+		b.Files = append(b.Files, rtl.File{Path: b.Top + ".svg", Data: svg, Role: "diagram"})
+	}
+	return b, tile.Design, nil
+}
+
+// lowered is the hardware of a description and its weights (an empty image without a program).
+func lowered(d *description) (*lower.Tile, *ir.Image, error) {
+	tile, err := lower.Chip(d.chip)
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	if d.chip.Verify.Program == nil || tile.Block.PIM == nil {
+		return tile, nil, nil
+	}
+	job, err := program.Load(d.chip, d.fs)
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	pim, err := tile.Block.PIM.Program(job.Weights())
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	tile.Block.PIM = &pim
+	return tile, tile.Block.Image(tile.Design.Top.Name), nil
+}
+
+// drawing runs Graphviz; nil without it.
+func drawing(ctx context.Context, dot string) ([]byte, error) {
+	found, err := tools.Find(ctx, "dot")
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(bounded, found.Path, "-Tsvg")
+	cmd.Stdin = strings.NewReader(dot)
+	cmd.WaitDelay = 5 * time.Second
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &verify.ToolError{Tool: "dot", Found: found.Version, Package: "graphviz", Err: fmt.Errorf("drawing the block diagram: %w", err), Output: errOut.String()}
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"fmt"
+	"math/rand"
+
+	"ohmloom/gen/lower"
+	"ohmloom/gen/program"
+	"ohmloom/hw"
+	"ohmloom/ir"
+	"ohmloom/verify"
+	"ohmloom/verify/drive"
+)
+
+// mismatch is one value that an engine got wrong.
+type mismatch struct {
+	Case   string `json:"case"`
+	Engine string `json:"engine"`
+	What   string `json:"what"` // which value, where it came from
+	Got    int64  `json:"got"`
+	Want   int64  `json:"want"`
+	Source string `json:"source,omitempty"` // place in the description
+}
+
+func (m mismatch) String() string {
+	return fmt.Sprintf("%s, %s: %s is %d, want %d (%s)", m.Case, m.Engine, m.What, m.Got, m.Want, m.Source)
+}
+
+// maxMismatches is how many are reported of one run.
+const maxMismatches = 20
+
+// phase compares a measured time with the block's formula.
+type phase struct {
+	Case     string `json:"case"`
+	Name     string `json:"name"`
+	Engine   string `json:"engine"`
+	Measured int    `json:"cycles_measured"`
+	Formula  int    `json:"cycles_formula"`
+}
+
+// bench runs stream work on one tile and collects what differs.
+type bench struct {
+	name       string
+	tile       *lower.Tile
+	img        *ir.Image
+	seed       uint64
+	cycles     int
+	mismatches []mismatch
+	phases     []phase
+}
+
+// differ records a wrong value.
+func (b *bench) differ(e verify.Engine, loc *ir.Loc, got, want int64, format string, a ...any) {
+	if len(b.mismatches) < maxMismatches {
+		b.mismatches = append(b.mismatches, mismatch{b.name, e.Name(), fmt.Sprintf(format, a...), got, want, loc.String()})
+	}
+}
+
+// run powers the engine up and drives streams through it.
+func (b *bench) run(e verify.Engine, phaseName string, feeds []drive.Feed, want drive.Want, formula int) ([]drive.Beat, error) {
+	if err := e.Power(b.seed, b.img); err != nil {
+		return nil, err
+	}
+	res, err := drive.Run(e, b.tile.Design.Top, feeds, []drive.Want{want}, drive.Options{Rand: rand.New(rand.NewSource(int64(b.seed)))})
+	if err != nil {
+		return nil, failed("%s: %s: %w", b.name, phaseName, err)
+	}
+	b.cycles += res.Cycles
+	b.phases = append(b.phases, phase{b.name, phaseName, e.Name(), res.Cycles, formula})
+	if res.Cycles != formula {
+		b.differ(e, b.tile.Design.Top.Loc, int64(res.Cycles), int64(formula), "cycles of %s", phaseName)
+	}
+	return res.Out[0], nil
+}
+
+// project runs a case's vectors through the PIM half and compares sums and activations.
+func (b *bench) project(e verify.Engine, job *program.Job, c *program.Case) error {
+	pim := *b.tile.Block.PIM
+	var in [][]int8
+	for _, v := range c.Vectors {
+		in = append(in, v.In)
+	}
+	cfg := drive.Beat{{uint64(job.Matrix.M)}, {uint64(job.Matrix.S)}}
+	x := pim.Vectors(in)
+	beats, err := b.run(e, "projection", []drive.Feed{{Name: "cfg", Beats: []drive.Beat{cfg}}, {Name: "x", Beats: x}},
+		drive.Want{Name: "y", Beats: len(in) * pim.Results()}, pim.Cycles([][]hw.Beat{{cfg}, x}))
+	if err != nil {
+		return err
+	}
+	sums, acts := pim.Collect(beats)
+	loc := b.tile.Design.Top.Loc
+	for i, v := range c.Vectors {
+		want := v.Sums
+		if want == nil {
+			want = pim.Product(pad(v.In, pim.K()))
+		}
+		for n := range job.Matrix.Out {
+			if got := sums[i][n]; got != want[n] {
+				b.differ(e, loc, int64(got), int64(want[n]), "%s: sum %d of %s", v.Name, n, job.Matrix.Name)
+			}
+			if got, q := acts[i][n], job.Requantised(want[n]); got != q {
+				b.differ(e, loc, int64(got), int64(q), "%s: activation %d of %s", v.Name, n, job.Matrix.Name)
+			}
+		}
+		for n := job.Matrix.Out; n < pim.N(); n++ {
+			if sums[i][n] != 0 {
+				b.differ(e, loc, int64(sums[i][n]), 0, "%s: sum of unused column %d", v.Name, n)
+			}
+		}
+	}
+	return nil
+}
+
+// score multiplies keys with queries on the attention array and compares with the golden scores.
+func (b *bench) score(e verify.Engine, all []program.Scores) error {
+	var feed []drive.Beat
+	var jobs []hw.MatMul
+	rows := 0
+	for _, s := range all {
+		p := hw.MatMul{Array: *b.tile.Block.Array, M: len(s.Keys), K: len(s.Query), N: 1}
+		var keys []int8
+		for _, k := range s.Keys {
+			keys = append(keys, k...)
+		}
+		feed = append(feed, p.Beats(keys, s.Query)...)
+		jobs = append(jobs, p)
+		rows += p.Folds() * p.Array.Rows
+	}
+	formula := 0
+	for _, p := range jobs {
+		formula += p.Cycles()
+	}
+	beats, err := b.run(e, "attention scores", []drive.Feed{{Name: "feed", Beats: feed}}, drive.Want{Name: "drain", Beats: rows}, formula)
+	if err != nil {
+		return err
+	}
+	for i, p := range jobs {
+		n := p.Folds() * p.Array.Rows
+		for t, got := range p.Collect(beats[:n]) {
+			if want := all[i].Want[t]; got != want {
+				b.differ(e, b.tile.Design.Top.Loc, int64(got), int64(want), "%s: score at distance %d", all[i].Name, t)
+			}
+		}
+		beats = beats[n:]
+	}
+	return nil
+}
+
+// random drives random and extreme beats with random stalls through both halves at once and
+// compares with the blocks' arithmetic.
+func (b *bench) random(e verify.Engine, extreme bool) error {
+	r := rand.New(rand.NewSource(int64(b.seed)))
+	in, out := b.tile.Block.Streams()
+	var feeds []drive.Feed
+	var work [][]hw.Beat
+	if p := b.tile.Block.PIM; p != nil {
+		cfg := hw.Beat{{uint64(128 + r.Intn(128))}, {uint64(1 + r.Intn(12))}}
+		work = append(work, []hw.Beat{cfg}, hw.RandomBeats(r, in[1], 3*p.Loads(), extreme))
+	}
+	if a := b.tile.Block.Array; a != nil {
+		feed := hw.RandomBeats(r, in[len(in)-1], 2*(a.Rows+a.Cols), extreme)
+		feed[len(feed)-1][2][0] = 1
+		work = append(work, feed)
+	}
+	for i, s := range in {
+		feeds = append(feeds, drive.Feed{Name: s.Name, Beats: work[i]})
+	}
+	want := b.tile.Block.Arithmetic(work)
+	var wants []drive.Want
+	for i, s := range out {
+		wants = append(wants, drive.Want{Name: s.Name, Beats: len(want[i])})
+	}
+	if err := e.Power(b.seed, b.img); err != nil {
+		return err
+	}
+	res, err := drive.Run(e, b.tile.Design.Top, feeds, wants, drive.Options{Stall: 0.3, Rand: r})
+	if err != nil {
+		return failed("%s: random beats: %w", b.name, err)
+	}
+	b.cycles += res.Cycles
+	for i, s := range out {
+		for n := range want[i] {
+			for f, field := range s.Fields {
+				for el, w := range want[i][n][f] {
+					if got := res.Out[i][n][f][el]; got != w {
+						b.differ(e, b.tile.Design.Top.Loc, int64(got), int64(w), "random beats, stream %s, beat %d: %s[%d]", s.Name, n, field.Name, el)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func pad(v []int8, n int) []int8 { return append(append([]int8(nil), v...), make([]int8, n-len(v))...) }

@@ -1,0 +1,312 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"ohmloom/gen/arch"
+	"ohmloom/gen/lower"
+	"ohmloom/gen/program"
+	"ohmloom/hw"
+	"ohmloom/ir"
+	"ohmloom/verify"
+)
+
+// verifyResult is what verify --json prints.
+type verifyResult struct {
+	Passed     bool         `json:"passed"`
+	File       string       `json:"file"`
+	Hash       string       `json:"hash"`
+	Cycles     int          `json:"cycles"` // of all engines together
+	Engines    []string     `json:"engines"`
+	Seed       uint64       `json:"seed"`
+	Mismatches []mismatch   `json:"mismatches"`
+	Cases      []caseResult `json:"cases"`
+	Lockstep   *lockstep    `json:"lockstep,omitempty"`
+	Phases     []phase      `json:"phases"`
+}
+
+// caseResult sums up one crossbar setting.
+type caseResult struct {
+	Name    string `json:"name"`
+	Golden  int    `json:"golden_vectors"`     // held against the golden file
+	Vectors int    `json:"arithmetic_vectors"` // held against the integer arithmetic
+	Scores  int    `json:"golden_scores"`      // attention scores held against the golden file
+	Cycles  int    `json:"cycles"`
+	Passed  bool   `json:"passed"`
+}
+
+type verifyFlags struct {
+	engines []string
+	cycles  int
+	seed    uint64
+	stats   bool
+	replay  replayFlags
+}
+
+func (a *app) verifyCmd() *cobra.Command {
+	var f verifyFlags
+	cmd := &cobra.Command{
+		Use:   "verify [FILE]",
+		Short: "Prove by co-simulation that Verilog and Go agree on every bit",
+		Long: `Run the hardware of a description on all engines: the trained matrix and its golden
+activations when there is a program block, once as described, once with ideal converters and
+once for each case; random and extreme streams with random stalls against the arithmetic of
+the blocks; then all engines in lockstep on random inputs, every output of every cycle
+compared. Measured cycles are held against the blocks' formulas. At a difference in lockstep
+the earliest differing register, a waveform and a replay command are given and the stimulus
+is shrunk. Exit code 1 on any difference.
+
+--json: passed, file, hash, cycles, engines[], seed, mismatches[] (case, engine, what, got,
+want, source), cases[] (name, golden_vectors, arithmetic_vectors, golden_scores, cycles,
+passed), lockstep, phases[] (case, name, engine, cycles_measured, cycles_formula).`,
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			v := d.chip.Verify
+			if cmd.Flags().Changed("engine") {
+				v.Engines = f.engines
+			}
+			if len(v.Engines) == 0 {
+				v.Engines = engineNames()
+			}
+			if cmd.Flags().Changed("cycles") {
+				v.Cycles = f.cycles
+			}
+			if cmd.Flags().Changed("seed") {
+				v.Seed = f.seed
+			}
+			if err := checkEngines(v.Engines); err != nil {
+				return err
+			}
+			if v.Cycles < 0 || v.Cycles > 1_000_000_000 {
+				return usage("--cycles %d: allowed are 0 to 1,000,000,000", v.Cycles)
+			}
+			d.chip.Verify = v
+			res, err := a.verify(cmd.Context(), d, f)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = a.printJSON(res)
+			} else {
+				a.verifyTable(res, f.stats)
+			}
+			if err == nil && !res.Passed {
+				err = said(exitFailed)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run, of interp, gosim, verilated (default: the description's, else all)")
+	cmd.Flags().IntVar(&f.cycles, "cycles", 0, "random lockstep cycles (default: the description's)")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 0, "seed of everything random (default: the description's)")
+	cmd.Flags().BoolVar(&f.stats, "stats", false, "print measured cycles next to the formula for each phase")
+	f.replay.register(cmd)
+	return a.varFlag(cmd)
+}
+
+// verify runs everything that verify promises.
+func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verifyResult, error) {
+	v := d.chip.Verify
+	res := &verifyResult{File: d.name, Hash: d.chip.Hash, Engines: v.Engines, Seed: v.Seed,
+		Mismatches: []mismatch{}, Cases: []caseResult{}, Phases: []phase{}}
+	jobs, job, err := a.jobs(d)
+	if err != nil {
+		return nil, err
+	}
+	bar := a.progress("building", len(jobs)+1)
+	defer bar.done()
+	for i := range jobs {
+		bar.describe(jobs[i].name)
+		if err := a.runCase(ctx, d, job, &jobs[i], res); err != nil {
+			return nil, err
+		}
+		bar.set(i + 1)
+	}
+	bar.describe("lockstep")
+	if err := a.lockstep(ctx, d, &jobs[0], f, res); err != nil {
+		return nil, err
+	}
+	res.Passed = len(res.Mismatches) == 0 && (res.Lockstep == nil || res.Lockstep.Passed)
+	return res, nil
+}
+
+// caseJob is one crossbar setting to build and run; prog is nil without a program block.
+type caseJob struct {
+	name string
+	chip *arch.Chip
+	prog *program.Case
+}
+
+// jobs lists the settings to run, the described one first.
+func (a *app) jobs(d *description) ([]caseJob, *program.Job, error) {
+	if d.chip.Verify.Program == nil {
+		return []caseJob{{name: "as described", chip: d.chip}}, nil, nil
+	}
+	job, err := program.Load(d.chip, d.fs)
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	var jobs []caseJob
+	for i := range job.Cases {
+		c := &job.Cases[i]
+		jobs = append(jobs, caseJob{c.Name, c.Chip, c})
+	}
+	if len(jobs) == 0 { // an array alone has no crossbar setting
+		jobs = append(jobs, caseJob{name: "as described", chip: d.chip})
+	}
+	return jobs, job, nil
+}
+
+// program lowers the chip of a setting and makes the contents of its crossbars: the trained
+// matrix, or seeded random weights.
+func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, error) {
+	tile, err := lower.Chip(j.chip)
+	if err != nil {
+		return nil, nil, failed("%w", err)
+	}
+	if tile.Block.PIM != nil {
+		weights := hw.RandomTernary(seeded(seed), tile.Block.PIM.N(), tile.Block.PIM.K())
+		if job != nil {
+			weights = job.Weights()
+		}
+		pim, err := tile.Block.PIM.Program(weights)
+		if err != nil {
+			return nil, nil, failed("%w", err)
+		}
+		tile.Block.PIM = &pim
+	}
+	return tile, tile.Block.Image(tile.Design.Top.Name), nil
+}
+
+func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *caseJob, res *verifyResult) error {
+	seed := d.chip.Verify.Seed
+	tile, img, err := j.lower(job, seed)
+	if err != nil {
+		return err
+	}
+	list, err := openEngines(ctx, tile.Design, d.chip.Verify.Engines)
+	if err != nil {
+		return err
+	}
+	defer closeEngines(list)
+	b := &bench{name: j.name, tile: tile, img: img, seed: seed}
+	c := caseResult{Name: j.name}
+	if j.prog != nil {
+		for _, v := range j.prog.Vectors {
+			if v.Golden {
+				c.Golden++
+			} else {
+				c.Vectors++
+			}
+		}
+	}
+	for _, e := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.all(e, job, j, &c); err != nil {
+			return err
+		}
+	}
+	c.Cycles, c.Passed = b.cycles, len(b.mismatches) == 0
+	res.Cases = append(res.Cases, c)
+	res.Cycles += b.cycles
+	res.Mismatches = append(res.Mismatches, b.mismatches...)
+	res.Phases = append(res.Phases, b.phases...)
+	return nil
+}
+
+// all runs what one engine has to do for one setting.
+func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
+	if j.prog != nil {
+		if err := b.project(e, job, j.prog); err != nil {
+			return err
+		}
+	}
+	if b.tile.Block.Array != nil && job != nil && len(job.Attention) > 0 {
+		c.Scores = 0
+		for _, s := range job.Attention {
+			c.Scores += len(s.Want)
+		}
+		if err := b.score(e, job.Attention); err != nil {
+			return err
+		}
+	}
+	for _, extreme := range []bool{false, true} {
+		if err := b.random(e, extreme); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) verifyTable(r *verifyResult, stats bool) {
+	if !a.quiet {
+		t := table.NewWriter()
+		t.SetOutputMirror(a.out)
+		t.SetStyle(table.StyleLight)
+		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "cycles", "agrees"})
+		for _, c := range r.Cases {
+			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.Cycles, yes(c.Passed)})
+		}
+		t.Render()
+		if stats {
+			a.phaseTable(r.Phases)
+		}
+	}
+	for _, m := range r.Mismatches {
+		fmt.Fprintf(a.out, "mismatch: %s\n", m)
+	}
+	if r.Lockstep != nil {
+		r.Lockstep.print(a)
+	}
+	verdict := "passed"
+	if !r.Passed {
+		verdict = "FAILED"
+	}
+	fmt.Fprintf(a.out, "verify %s: %s on %v, %d cycles, seed %d, configuration %.12s\n", verdict, r.File, r.Engines, r.Cycles, r.Seed, r.Hash)
+}
+
+func (a *app) phaseTable(phases []phase) {
+	t := table.NewWriter()
+	t.SetOutputMirror(a.out)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"crossbar setting", "phase", "engines", "cycles measured", "formula"})
+	type key struct {
+		c, n string
+		m, f int
+	}
+	names := map[key][]string{}
+	var order []key
+	for _, p := range phases {
+		k := key{p.Case, p.Name, p.Measured, p.Formula}
+		if !slices.Contains(order, k) {
+			order = append(order, k)
+		}
+		names[k] = append(names[k], p.Engine)
+	}
+	for _, k := range order {
+		t.AppendRow(table.Row{k.c, k.n, names[k], k.m, k.f})
+	}
+	t.Render()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "NO"
+}
+
+// since is a duration for a person.
+func since(t time.Time) string { return time.Since(t).Round(10 * time.Millisecond).String() }

@@ -1,0 +1,75 @@
+// Package lower turns a validated description into hardware, by composing blocks of package
+// hw.
+package lower
+
+import (
+	"fmt"
+	"strconv"
+
+	"ohmloom/gen/arch"
+	"ohmloom/hw"
+	"ohmloom/ir"
+)
+
+// Tile is a description's hardware: the block with its three truths, and its IR.
+type Tile struct {
+	Block  hw.Tile
+	Design *ir.Design
+}
+
+// Chip builds the hardware of c. Errors are what only the composition shows, such as a chip
+// named like a module inside it.
+func Chip(c *arch.Chip) (*Tile, error) {
+	t := hw.Tile{Top: c.Name}
+	if p := c.PIM; p != nil {
+		x := p.Crossbar
+		t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: hw.Crossbar{
+			Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}}
+	}
+	if a := c.Attention; a != nil {
+		t.Array = &hw.Array{Rows: a.Rows, Cols: a.Cols}
+	}
+	if err := t.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Pos, err)
+	}
+	lib := hw.NewLib(at(c.Pos))
+	if t.PIM != nil { // built first, so that each half carries its own place in the description
+		t.PIM.Build(lib.At(at(c.PIM.Pos)))
+	}
+	if t.Array != nil {
+		t.Array.Build(lib.At(at(c.Attention.Pos)))
+	}
+	d := ir.NewDesign(t.Build(lib))
+	for _, m := range d.Modules {
+		if m.Macro != nil {
+			m.Macro.AreaUm2 = macroArea(m.Macro, c.Technology.Macros)
+		}
+	}
+	return &Tile{t, d}, nil
+}
+
+func at(p arch.Pos) *ir.Loc { return &ir.Loc{File: p.File, Line: p.Line, Col: p.Col} }
+
+// macroArea is the area of one macro, um2: counts the macro states times the technology's
+// figures. Wiring and control inside the macro are left out.
+func macroArea(m *ir.Macro, t arch.MacroArea) float64 {
+	count := func(key string) float64 {
+		for _, a := range m.Attrs {
+			if a.Key == key {
+				n, err := strconv.Atoi(a.Value)
+				if err != nil {
+					panic(fmt.Sprintf("lower: macro attribute %s is %q", key, a.Value))
+				}
+				return float64(n)
+			}
+		}
+		panic(fmt.Sprintf("lower: macro of kind %s does not state %s", m.Kind, key))
+	}
+	switch m.Kind {
+	case "crossbar":
+		return count("cells")*t.CellUm2.Value + count("dacs")*t.DACUm2.Value + count("converters")*t.ADCUm2.Value
+	case "sram":
+		return t.SRAMFixedUm2.Value + count("bits")*t.SRAMBitUm2.Value
+	}
+	panic("lower: no area model for macros of kind " + m.Kind)
+}
