@@ -3,7 +3,8 @@ package report
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"ohmloom/ir"
@@ -20,15 +21,15 @@ const (
 
 // BlockDiagram is the block diagram of a design in Graphviz's language: blocks with their
 // module and size, nested as the hierarchy is, and an arrow for each path of data between
-// them. Control (single bits, addresses, selectors) is left out. depth is how many levels
+// them, labelled with the bits that arrive. Control (single bits, addresses, selectors) is left out. depth is how many levels
 // are opened, from 1.
 func BlockDiagram(d *ir.Design, title string, depth int) string {
 	g := &diagram{}
 	g.line(0, "digraph %q {", d.Top.Name)
-	g.line(1, `graph [label=%q, labelloc=t, fontname="Helvetica", fontsize=16, rankdir=LR, compound=true, nodesep=0.25, ranksep=0.45];`, title)
+	g.line(1, `graph [label=%q, labelloc=t, fontname="Helvetica", fontsize=16, rankdir=LR, nodesep=0.25, ranksep=0.45];`, title)
 	g.line(1, `node [fontname="Helvetica", fontsize=11, shape=box, style="filled,rounded", margin="0.12,0.07"];`)
 	g.line(1, `edge [fontname="Helvetica", fontsize=9, color="#555555", arrowsize=0.7];`)
-	g.module(d.Top, "t", 1, depth, false)
+	g.module(d.Top, "t", 1, depth, true)
 	for _, e := range g.edges {
 		g.line(1, "%s", e)
 	}
@@ -47,32 +48,45 @@ func (g *diagram) line(indent int, format string, a ...any) {
 	g.b.WriteByte('\n')
 }
 
-// end is where an arrow starts or ends: a node, and the cluster it stands for when the
-// block is drawn open.
-type end struct{ node, cluster string }
-
-// module draws what is inside m and its ports when it is the top or open.
-func (g *diagram) module(m *ir.Module, id string, indent, depth int, open bool) {
-	ports := map[string]end{}
-	streams := dataPorts(m)
-	for _, s := range streams {
-		if !open {
-			name := id + "_p_" + s.name
-			shape := "cds"
-			g.line(indent, `%q [label=%q, shape=%s, style=filled, fillcolor=%q];`, name, s.label(), shape, portFill)
-			for _, p := range s.ports {
-				ports[p.Name] = end{node: name}
-			}
-		}
-	}
-	ends := map[*ir.Inst]end{}
-	for _, in := range m.Insts {
-		ends[in] = g.instance(in, id+"_"+in.Name, indent, depth)
-	}
-	g.connect(m, ports, ends)
+// block is a drawn instance: one node, or, drawn open, one node for each of its streams.
+type block struct {
+	node  string
+	ports map[string]string // port name to node, when drawn open
 }
 
-func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) end {
+// at is the node that an arrow to or from port p meets; "" when the port is not drawn.
+func (b block) at(p *ir.Port) string {
+	if b.ports == nil {
+		return b.node
+	}
+	return b.ports[p.Name]
+}
+
+// module draws what is inside m: a node for each stream, the instances, the arrows between
+// them. The result tells which node stands for which port.
+func (g *diagram) module(m *ir.Module, id string, indent, depth int, top bool) map[string]string {
+	ports := map[string]string{}
+	for _, s := range dataPorts(m) {
+		node := fmt.Sprintf("%s_p%d_%s", id, s.dir, s.name)
+		look := `shape=ellipse, width=0.3, height=0.25, margin="0.03,0.02", fontsize=9`
+		label := s.name
+		if top {
+			look, label = "shape=cds", s.label()
+		}
+		g.line(indent, `%q [label=%q, %s, style=filled, fillcolor=%q];`, node, label, look, portFill)
+		for _, p := range s.ports {
+			ports[p.Name] = node
+		}
+	}
+	blocks := map[*ir.Inst]block{}
+	for _, in := range m.Insts {
+		blocks[in] = g.instance(in, id+"_"+in.Name, indent, depth)
+	}
+	g.connect(m, ports, blocks)
+	return ports
+}
+
+func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
 	label := in.Name
 	if in.Grid {
 		label += fmt.Sprintf("\n%d x %d", in.Rows, in.Cols)
@@ -89,65 +103,52 @@ func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) end {
 	case len(in.Of.Insts) > 0 && depth > 1:
 		g.line(indent, `subgraph "cluster_%s" {`, id)
 		g.line(indent+1, `label=%q; style="filled,rounded"; color="#999999"; fillcolor=%q; fontname="Helvetica"; fontsize=12;`, label, clusterFill)
-		anchor := id + "_anchor"
-		g.line(indent+1, `%q [label=%q, fillcolor=%q];`, anchor, "control,\nregisters", logicFill)
-		g.module(in.Of, id, indent+1, depth-1, true)
+		ports := g.module(in.Of, id, indent+1, depth-1, false)
 		g.line(indent, "}")
-		return end{anchor, "cluster_" + id}
+		return block{ports: ports}
 	}
 	periphery := ""
 	if in.Grid && in.Count() > 1 {
 		periphery = ", peripheries=3"
 	}
 	g.line(indent, `%q [label=%q, fillcolor=%q%s];`, id, label, fill, periphery)
-	return end{node: id}
+	return block{node: id}
 }
 
 // connect draws an arrow for each pair of blocks that data flows between inside m.
-func (g *diagram) connect(m *ir.Module, ports map[string]end, ends map[*ir.Inst]end) {
-	width := map[[2]end]int{}
-	arrow := func(to end, n *ir.Node) {
-		if n.Type.Total() < 2 {
-			return
-		}
-		seen := map[*ir.Node]bool{}
-		for _, s := range sources(n, seen) {
-			from, ok := end{}, false
+func (g *diagram) connect(m *ir.Module, ports map[string]string, blocks map[*ir.Inst]block) {
+	width := map[[2]string]int{}
+	arrow := func(to string, n *ir.Node) {
+		seen := map[[2]string]bool{}
+		for _, s := range sources(n, map[*ir.Node]bool{}) {
+			from := ""
 			switch op := s.Op.(type) {
 			case ir.Input:
-				from, ok = ports[op.Port.Name]
+				from = ports[op.Port.Name]
 			case ir.InstOut:
-				from, ok = ends[op.Inst]
+				from = blocks[op.Inst].at(op.Port)
 			}
-			if key := [2]end{from, to}; ok && from != to && s.Type.Total() >= 2 {
-				width[key] = max(width[key], s.Type.Total())
+			if key := [2]string{from, to}; from != "" && to != "" && from != to && s.Type.Total() >= 2 && !seen[key] {
+				seen[key] = true
+				width[key] += n.Type.Total()
 			}
 		}
 	}
 	for _, in := range m.Insts {
 		for _, c := range in.Conns {
-			arrow(ends[in], c.Src)
+			if c.Port.Type.Total() >= 2 {
+				arrow(blocks[in].at(c.Port), c.Src)
+			}
 		}
 	}
 	for _, p := range m.Outputs() {
-		if to, ok := ports[p.Name]; ok {
-			arrow(to, p.Node)
+		if p.Type.Total() >= 2 {
+			arrow(ports[p.Name], p.Node)
 		}
 	}
-	keys := make([][2]end, 0, len(width))
-	for k := range width {
-		keys = append(keys, k)
-	}
-	sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
+	keys := slices.SortedFunc(maps.Keys(width), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	for _, k := range keys {
-		attrs := fmt.Sprintf("label=\"%d\"", width[k])
-		if k[0].cluster != "" {
-			attrs += fmt.Sprintf(", ltail=%q", k[0].cluster)
-		}
-		if k[1].cluster != "" {
-			attrs += fmt.Sprintf(", lhead=%q", k[1].cluster)
-		}
-		g.edges = append(g.edges, fmt.Sprintf("%q -> %q [%s];", k[0].node, k[1].node, attrs))
+		g.edges = append(g.edges, fmt.Sprintf("%q -> %q [label=\"%d\"];", k[0], k[1], width[k]))
 	}
 }
 
