@@ -29,7 +29,7 @@ type Case struct {
 func Cases() []Case {
 	return []Case{
 		scalarCase(), vectorCase(), foldCase(), castCase(),
-		registerCase(), powerOnCase(), memoryCase(), imageCase(),
+		registerCase(), exchangeCase(), powerOnCase(), memoryCase(), imageCase(),
 		wiringCase(), nestedCase(), feedThroughCase(), gatedCase(), macroCase(), constantCase(),
 	}
 }

@@ -72,19 +72,25 @@ func gatedCase() Case {
 	peak := pe.Reg("peak", ir.Bits(32), 1<<31)
 	peak.Set(drain.Mux(peak.Q, peak.Q.Lts(term).Mux(term, peak.Q)))
 	pe.Out("peak_out", peak.Q, "")
+	// Each of these two decides what becomes of the other.
+	f, g := pe.DataReg("f", ir.Bits(1)), pe.Reg("g", ir.Bits(1), 0)
+	f.SetEn(g.Q, ni.Xor(f.Q))
+	g.Set(f.Q.Xor(ni))
+	pe.Out("fg_out", f.Q.Cat(g.Q), "")
 
 	m := ir.New("conform_gated", "Array under common controls.")
-	g := m.Array("pe", pe, R, C)
+	grid := m.Array("pe", pe, R, C)
 	for _, p := range []string{"clear", "en", "drain"} {
-		g.In(p, m.In(p, ir.Bits(1), ""))
+		grid.In(p, m.In(p, ir.Bits(1), ""))
 	}
-	g.Chain("a", "a_out", ir.West, m.In("a", ir.Vec(R, 8), ""))
-	g.Chain("b", "b_out", ir.North, m.In("b", ir.Vec(C, 8), ""))
-	g.Chain("neg", "neg_out", ir.East, m.In("neg", ir.Vec(R, 1), ""))
-	g.Chain("above", "sum", ir.South, m.KVec(32, 1, 2, 3, 4))
-	m.Out("sums", m.Edge(g, "sum", ir.North), "")
-	m.Out("all", m.OutOf(g, "sum"), "")
-	m.Out("peaks", m.OutOf(g, "peak_out"), "")
+	grid.Chain("a", "a_out", ir.West, m.In("a", ir.Vec(R, 8), ""))
+	grid.Chain("b", "b_out", ir.North, m.In("b", ir.Vec(C, 8), ""))
+	grid.Chain("neg", "neg_out", ir.East, m.In("neg", ir.Vec(R, 1), ""))
+	grid.Chain("above", "sum", ir.South, m.KVec(32, 1, 2, 3, 4))
+	m.Out("sums", m.Edge(grid, "sum", ir.North), "")
+	m.Out("all", m.OutOf(grid, "sum"), "")
+	m.Out("peaks", m.OutOf(grid, "peak_out"), "")
+	m.Out("fgs", m.OutOf(grid, "fg_out"), "")
 	d := dice(51)
 	var stim [][]uint64
 	for i := range 150 {
@@ -94,11 +100,11 @@ func gatedCase() Case {
 	model := func() Model {
 		type cell struct {
 			a, b      int8
-			neg       uint64
+			neg, f, g uint64
 			acc, peak int32
 		}
 		start := cell{int8(initWord(seed, name, "ar", 0, 8)), int8(initWord(seed, name, "br", 0, 8)),
-			initWord(seed, name, "nr", 0, 1), int32(initWord(seed, name, "acc", 0, 32)), int32(initWord(seed, name, "peak", 0, 32))}
+			initWord(seed, name, "nr", 0, 1), initWord(seed, name, "f", 0, 1), initWord(seed, name, "g", 0, 1), int32(initWord(seed, name, "acc", 0, 32)), int32(initWord(seed, name, "peak", 0, 32))}
 		var s [R][C]cell
 		for r := range R {
 			for c := range C {
@@ -107,7 +113,7 @@ func gatedCase() Case {
 		}
 		return func(in []uint64) []uint64 {
 			rst, clr, en, drain := in[0] == 1, in[1] == 1, in[2] == 1, in[3] == 1
-			var north, all, peaks []uint64
+			var north, all, peaks, fgs []uint64
 			n := s
 			for r := range R {
 				for c := range C {
@@ -143,7 +149,14 @@ func gatedCase() Case {
 					if !drain {
 						k.peak = max(k.peak, t)
 					}
+					old := s[r][c]
+					k.g = old.f ^ ng
+					if old.g == 1 {
+						k.f = ng ^ old.f
+					}
+					fgs = append(fgs, 2*old.f+old.g)
 					if rst {
+						k.g = 0
 						k.a, k.b, k.acc, k.peak = 0, 0, 0, math.MinInt32
 					}
 					if r == 0 {
@@ -154,10 +167,107 @@ func gatedCase() Case {
 				}
 			}
 			s = n
-			return cat(north, all, peaks)
+			return cat(north, all, peaks, fgs)
 		}
 	}
 	return Case{Name: "gated", Top: m, Seed: seed, Stim: stim, Model: model}
+}
+
+// exchangeCase: vector registers that take their next values from each other's present ones,
+// in circles and several from one; and products of operands extended in every way.
+func exchangeCase() Case {
+	const n = 6
+	m := ir.New("conform_exchange", "Registers computed from registers.")
+	d, sel, ens := m.In("d", ir.Vec(n, 8), ""), m.In("sel", ir.Bits(1), ""), m.In("ens", ir.Vec(n, 1), "")
+	reg := map[string]*ir.Reg{}
+	names := []string{"x", "y", "z", "w", "p", "q", "r", "s", "t", "wide"}
+	for _, k := range names {
+		t := ir.Vec(n, 8)
+		if k == "wide" {
+			t = ir.Vec(n, 32)
+		}
+		reg[k] = m.Reg(k, t, 7)
+		m.Out("o_"+k, reg[k].Q, "")
+	}
+	at := func(k string) *ir.Node { return reg[k].Q }
+	reg["x"].Set(d)
+	reg["y"].Set(at("x").Add(d))
+	reg["z"].Set(at("x").Xor(at("y")))
+	reg["w"].Set(at("y").Sub(at("z")))
+	reg["p"].Set(at("q").AddK(1))
+	reg["q"].Set(sel.Mux(at("r").AddK(1), at("x")))
+	reg["r"].SetEn(sel, at("p").Add(at("x")))
+	reg["s"].Set(at("t"))
+	reg["t"].Set(ens.Mux(at("s"), at("t")))
+	mul := func(s, up bool) *ir.Node {
+		extend := func(a *ir.Node, w int, s bool) *ir.Node {
+			if s {
+				return a.SExt(w)
+			}
+			return a.ZExt(w)
+		}
+		return extend(extend(at("x"), 16, s).Mul(extend(at("y"), 16, s)), 32, up)
+	}
+	reg["wide"].Set(at("wide").Add(mul(true, true)))
+	for i, k := range []struct{ s, up bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
+		m.Out("product"+string(rune('0'+i)), mul(k.s, k.up), "")
+	}
+	m.Out("mixed", at("x").SExt(16).Mul(at("y").ZExt(16)), "")
+	m.Out("same_width", at("x").SExt(12).Mul(at("y").SExt(12)), "")
+	dc := dice(81)
+	var stim [][]uint64
+	for i := range 60 {
+		stim = append(stim, cat([]uint64{truth(i == 0 || i == 33)}, dc.words(n, 8), []uint64{dc.bit(2)}, dc.words(n, 1)))
+	}
+	model := func() Model {
+		state := map[string][]uint64{}
+		for _, k := range names {
+			state[k] = initWords(81, "conform_exchange", k, n, reg[k].Type.W)
+		}
+		return func(in []uint64) []uint64 {
+			var out []uint64
+			for _, k := range names {
+				out = cat(out, state[k])
+			}
+			next := map[string][]uint64{}
+			for _, k := range names {
+				next[k] = cat(state[k])
+			}
+			products := make([][]uint64, 6)
+			for i := range n {
+				at := func(k string) uint64 { return state[k][i] }
+				d, sel, en := in[1+i], in[1+n], in[2+n+i]
+				next["x"][i] = d
+				next["y"][i] = (at("x") + d) & 255
+				next["z"][i] = at("x") ^ at("y")
+				next["w"][i] = (at("y") - at("z")) & 255
+				next["p"][i] = (at("q") + 1) & 255
+				if next["q"][i] = at("x"); sel == 1 {
+					next["q"][i] = (at("r") + 1) & 255
+					next["r"][i] = (at("p") + at("x")) & 255
+				}
+				next["s"][i] = at("t")
+				if en == 1 {
+					next["t"][i] = at("s")
+				}
+				sx, sy := int64(int8(at("x"))), int64(int8(at("y")))
+				signed, plain := sx*sy, int64(at("x")*at("y"))
+				next["wide"][i] = (at("wide") + uint64(signed)) & ones(32)
+				for k, p := range []uint64{uint64(signed) & ones(32), uint64(signed) & ones(16), uint64(int16(plain)) & ones(32), uint64(plain),
+					uint64(sx*int64(at("y"))) & ones(16), uint64(signed) & ones(12)} {
+					products[k] = append(products[k], p)
+				}
+				for _, k := range names {
+					if in[0] == 1 {
+						next[k][i] = 7
+					}
+				}
+			}
+			state = next
+			return cat(out, cat(products...))
+		}
+	}
+	return Case{Name: "exchange", Top: m, Seed: 81, Stim: stim, Model: model}
 }
 
 // macroCase: two crossbar-like macros with tables each, one of which is programmed anew: the difference of two masked sums

@@ -68,7 +68,7 @@ func analyse(p *flat.Program) *facts {
 	f.countRoots()
 	for _, r := range p.Regs {
 		if f.live(r.Q) && !f.same[r.Q.ID] && (r.En == nil || f.same[r.En.ID]) {
-			f.sink(r.Next, r.Q)
+			f.sink(r.Next)
 		}
 	}
 	for i := n - 1; i >= 0; i-- {
@@ -184,7 +184,7 @@ func fuseProduct(v *flat.Value) {
 		return
 	}
 	x, y := v.Args[0].Args[0], v.Args[1].Args[0]
-	if x.Type.W == y.Type.W && fills(x.Type.W) && fills(v.Type.W) && v.Type.W >= 2*x.Type.W {
+	if x.Type.W == y.Type.W && fills(x.Type.W) && fills(v.Type.W) { // and so at least twice as wide
 		v.Op, v.Args = mulExt{a.Signed}, []*flat.Value{x, y}
 	}
 }
@@ -341,8 +341,8 @@ func (f *facts) countRoots() {
 	}
 }
 
-// sink moves v, which only register q takes, to the clock edge if it can be computed in place.
-func (f *facts) sink(v, q *flat.Value) {
+// sink moves v, which only one register takes, to the clock edge if it can be computed in place.
+func (f *facts) sink(v *flat.Value) {
 	if f.uses[v.ID] != 1 || f.same[v.ID] || f.fixed[v.ID] || f.alias[v.ID] != nil {
 		return
 	}
@@ -352,11 +352,11 @@ func (f *facts) sink(v, q *flat.Value) {
 	case ir.Mux:
 		f.sunk[v.ID] = true
 		if f.branches(v) {
-			f.sink(v.Args[1], q)
-			f.sink(v.Args[2], q)
+			f.sink(v.Args[1])
+			f.sink(v.Args[2])
 		}
 	case flat.Enter:
-		f.sunk[v.ID] = op.Kind == ir.Chain && f.state(v.Args[0]) != q
+		f.sunk[v.ID] = op.Kind == ir.Chain
 	}
 }
 

@@ -132,7 +132,7 @@ func newPlan(from []origin, chain bool) plan {
 		}
 	}
 	var p plan
-	if 2*count[best] >= len(from) || chain && best.arg == 1 {
+	if 2*count[best] >= len(from) { // always so when best is a chain's neighbours
 		lo := first[best]
 		p.bulk = span{best.arg, lo, lo + best.by, last[best] + 1 - lo}
 	} else {
