@@ -53,12 +53,16 @@ func (g *gen) width() int {
 }
 
 func (g *gen) typ() ir.Type {
+	w := g.width()
 	n := 1
 	if g.chance(30) {
-		n = 1 + g.r.IntN(g.o.Elems)
+		n = g.elems(w)
 	}
-	return ir.Vec(n, g.width())
+	return ir.Vec(n, w)
 }
+
+// elems is a number of elements of w bits that the options allow, at least 1.
+func (g *gen) elems(w int) int { return 1 + g.r.IntN(max(1, min(g.o.Elems, g.o.Bits/w))) }
 
 // value is a random word of w bits, often an extreme one.
 func (g *gen) value(w int) uint64 {
@@ -193,10 +197,7 @@ func (g *gen) passOn(inputs []*ir.Node) {
 // memory adds one of: a table, a loaded memory, a memory of seeded words, each with a read
 // port of a random kind and, unless it is a table, perhaps a write port.
 func (g *gen) memory() {
-	t := ir.Vec(1, g.width())
-	if g.chance(30) {
-		t.N = 1 + g.r.IntN(min(4, g.o.Elems))
-	}
+	t := g.typ()
 	depth := 1 + g.r.IntN(g.o.Depth)
 	name := g.id("mem")
 	var mem *ir.Mem

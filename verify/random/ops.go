@@ -49,7 +49,8 @@ var ops = []struct {
 	}},
 	{"cat", cat},
 	{"splat", func(g *gen) *ir.Node {
-		return g.as(g.take(), ir.Bits(g.width())).Splat(1 + g.r.IntN(g.o.Elems))
+		w := g.width()
+		return g.as(g.take(), ir.Bits(w)).Splat(g.elems(w))
 	}},
 	{"elems", func(g *gen) *ir.Node {
 		n := g.vector()
@@ -62,12 +63,12 @@ var ops = []struct {
 	}},
 	{"join", func(g *gen) *ir.Node {
 		n := g.take()
-		for n.Type.N > 2*g.o.Elems {
-			n = n.Elems(0, g.o.Elems)
+		if n.Type.Total() > g.o.Bits {
+			n = n.Elem(g.r.IntN(n.Type.N))
 		}
 		more := []*ir.Node{}
 		for i := 1 + g.r.IntN(2); i > 0; i-- {
-			more = append(more, g.as(g.take(), ir.Vec(1+g.r.IntN(g.o.Elems), n.Type.W)))
+			more = append(more, g.as(g.take(), ir.Vec(g.elems(n.Type.W), n.Type.W)))
 		}
 		return n.Join(more...)
 	}},
@@ -81,11 +82,11 @@ var ops = []struct {
 		}
 	}},
 	{"fold add", func(g *gen) *ir.Node {
-		n := g.as(g.vector(), ir.Vec(2+g.r.IntN(6), 1+g.r.IntN(32)))
+		n := g.as(g.vector(), ir.Vec(2+g.r.IntN(6), 1+g.r.IntN(16)))
 		return n.SumU(g.groups(n), n.Type.W+g.r.IntN(8))
 	}},
 	{"fold adds", func(g *gen) *ir.Node {
-		n := g.as(g.vector(), ir.Vec(2+g.r.IntN(6), 1+g.r.IntN(32)))
+		n := g.as(g.vector(), ir.Vec(2+g.r.IntN(6), 1+g.r.IntN(16)))
 		return n.SumS(g.groups(n), n.Type.W+g.r.IntN(8))
 	}},
 	{"fold and", fold((*ir.Node).AllOf)},
@@ -181,7 +182,8 @@ func (g *gen) vector() *ir.Node {
 			return n
 		}
 	}
-	return g.as(g.take(), ir.Vec(1+g.r.IntN(g.o.Elems), g.width()))
+	w := g.width()
+	return g.as(g.take(), ir.Vec(g.elems(w), w))
 }
 
 // as brings n to type t: extended or sliced, elements left out or joined from more operands.

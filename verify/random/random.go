@@ -17,10 +17,11 @@ import (
 
 // Opts bounds the size of a design; a zero field takes its default.
 type Opts struct {
-	Nodes    int    // operations a module, about; default 12
-	Children int    // modules below the top; default 3, negative: none
-	Elems    int    // elements of a vector at most; default 6
-	Lanes    int    // instances of one module, over all levels, at most; default 12
+	Nodes    int    // operations a module, about; default 10
+	Children int    // modules below the top; default 2, negative: none
+	Elems    int    // elements of a vector at most, about; default 5
+	Bits     int    // bits of a port or register, and about of a vector, at most; default 96
+	Lanes    int    // instances of one module, over all levels, at most; default 6
 	Depth    int    // words of a memory at most; default 20
 	Prefix   string // of every module's name; default "rnd"
 }
@@ -31,10 +32,11 @@ func (o Opts) filled() Opts {
 			*v = def
 		}
 	}
-	fill(&o.Nodes, 12)
-	fill(&o.Children, 3)
-	fill(&o.Elems, 6)
-	fill(&o.Lanes, 12)
+	fill(&o.Nodes, 10)
+	fill(&o.Children, 2)
+	fill(&o.Elems, 5)
+	fill(&o.Bits, 96)
+	fill(&o.Lanes, 6)
 	fill(&o.Depth, 20)
 	if o.Prefix == "" {
 		o.Prefix = "rnd"
