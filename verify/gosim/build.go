@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"ohmloom/verify"
 	"ohmloom/verify/cache"
 )
@@ -38,7 +40,7 @@ func build(ctx context.Context, dir *cache.Dir, src []byte) (string, error) {
 		return "", err
 	}
 	files := map[string]string{"go.mod": goMod, "model.go": string(src)}
-	key := []string{version, runtime.GOOS, runtime.GOARCH, strings.Join(buildFlags, " "), goMod, string(src)}
+	key := []string{version, runtime.GOOS, runtime.GOARCH, strings.Join(buildFlags, " "), amd64Level(), goMod, string(src)}
 	entries, err := runtimeFiles.ReadDir("worker")
 	if err != nil {
 		return "", err
@@ -106,11 +108,24 @@ func older(have, want string) bool {
 // flags of the user's. A go command that knows no cache of its own gets one in dir.
 func goEnv(dir string) []string {
 	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local",
-		"GO111MODULE=on", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
+		"GO111MODULE=on", "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOAMD64="+amd64Level())
 	if _, err := os.UserCacheDir(); err != nil && os.Getenv("GOCACHE") == "" && dir != "" {
 		env = append(env, "GOCACHE="+filepath.Join(dir, "gocache"))
 	}
 	return env
+}
+
+// amd64Level is the instruction set level of this machine, where the program will run; it
+// matters most to population counts.
+func amd64Level() string {
+	x := cpu.X86
+	switch {
+	case !x.HasSSE42 || !x.HasPOPCNT:
+		return "v1"
+	case !x.HasAVX2 || !x.HasBMI1 || !x.HasBMI2 || !x.HasFMA || !x.HasOSXSAVE:
+		return "v2"
+	}
+	return "v3"
 }
 
 func goBuild(ctx context.Context, goCmd, version, dir string) error {

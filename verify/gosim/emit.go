@@ -17,14 +17,14 @@ type emitter struct {
 	u  index  // and unit, an element or a word
 	rt *route // the loop version, nil in straight-line code
 
-	rec    *item        // record what this item reads, print nothing that counts
-	out    *[]jen.Code  // where statements go
-	uses   map[*val]int // straight-line values used, by the entry being printed
-	tmp    int          // for names of inner temporaries
-	late   []jen.Code   // state updates, which stand at the end of the group
-	rst    []jen.Code   // straight-line state updates when rst is 1
-	clk    []jen.Code   // and when it is 0
-	assign map[*val]bool
+	rec   *item        // record what this item reads, print nothing that counts
+	out   *[]jen.Code  // where statements go
+	uses  map[*val]int // straight-line values used, by the entry being printed
+	tmp   int          // for names of inner temporaries
+	late  []jen.Code   // state updates, which stand at the end of the group
+	after []jen.Code   // state updates of all steps at once, behind the loop
+	rst   []jen.Code   // straight-line state updates when rst is 1
+	clk   []jen.Code   // and when it is 0
 }
 
 // route is one version of a loop: what is known of selectors that are the same in every step.
@@ -85,7 +85,9 @@ func (e *emitter) add(c ...jen.Code) { *e.out = append(*e.out, c...) }
 // note records a read of v at stored lane l, unit u.
 func (e *emitter) note(v *val, l, u index) {
 	if e.rec == nil {
-		e.uses[v]++
+		if v.class != constVal || v == rstVal {
+			e.uses[v]++
+		}
 		return
 	}
 	a := access{v, false}
@@ -170,6 +172,8 @@ func (e *emitter) load(v *val, l, u index) *jen.Statement {
 		return jen.Id(v.name)
 	case v.class == state:
 		return jen.Id(v.name).Index(flat.code())
+	case v.rows && v.lanes == 1:
+		return jen.Id(v.name).Index(u.code())
 	case v.rows:
 		return jen.Id(v.name).Index(l.code()).Index(u.code())
 	case scalar(v):

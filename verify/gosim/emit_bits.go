@@ -33,6 +33,8 @@ func (e *emitter) computeWord(v *val) *jen.Statement {
 		return e.trimmed(v, jen.Op("-").Id("v64").Call(jen.Uint64().Parens(bit)))
 	case ir.Cast:
 		return e.castWord(v)
+	case ir.MemRead:
+		return e.lookup(v, e.l)
 	}
 	return e.gather(v)
 }
@@ -187,12 +189,24 @@ func (e *emitter) countOnes(a *val, mask func(u index) *jen.Statement, al, lo in
 		w := jen.Parens(e.word(a, al, lo.quo(64))).Op(">>").Add(shiftIndex(lo.rem(64)))
 		return count(both(jen.Parens(w).Op("&").Add(lit(64, ^uint64(0)>>(64-uint(k)))), constant(0)))
 	}
+	aligned := rest.isConst() && rest.add == 0 && k%64 == 0
+	if aligned && k <= 8*64 {
+		sum := jen.Null()
+		for j := range k / 64 {
+			u := constant(j)
+			if j > 0 {
+				sum = sum.Op("+")
+			}
+			sum = sum.Add(count(both(e.word(a, al, lo.quo(64).plus(u)), u)))
+		}
+		return jen.Parens(sum)
+	}
 	n := e.temp("ones")
 	words := (k + 63) / 64
 	e.add(jen.Id(n).Op(":=").Lit(0))
 	e.each("j", words, func(u index) {
 		var w *jen.Statement
-		if rest.isConst() && rest.add == 0 && k%64 == 0 {
+		if aligned {
 			w = e.word(a, al, lo.quo(64).plus(u))
 		} else {
 			w = e.window(a, al, lo, u, k, words)
@@ -221,11 +235,14 @@ func (e *emitter) words(v *val, l index) *jen.Statement {
 	}
 	name := v.name
 	switch {
+	case v.rows && v.lanes == 1:
+		return jen.Id(name).Index(jen.Op(":"))
 	case v.rows:
 		return jen.Id(name).Index(l.code()).Index(jen.Op(":"))
 	case v.class == computed:
 		name += storeSuffix
 	case v.class == constVal:
+		e.uses[v]++
 		l = constant(0)
 	}
 	lo, hi := l.times(v.units), l.times(v.units).plus(constant(v.units))

@@ -205,11 +205,12 @@ func (e *emitter) shifted(v *val, d int, up bool) {
 func (e *emitter) array(a, v *val) (string, bool) {
 	l := loopVar("l", v.lanes)
 	u := loopVar("u", v.units)
-	owner, ol, ou := a, a.lane(l), u
+	al := a.lane(l.times(v.div))
+	owner, ol, ou := a, al, u
 	if a.bits {
-		owner, ol = resolveWord(a, a.lane(l))
+		owner, ol = resolveWord(a, al)
 	} else {
-		at := resolve(a, a.lane(l), u)
+		at := resolve(a, al, u)
 		owner, ol, ou = at.v, at.l, at.e
 	}
 	flatIndex := ol.times(owner.units).plus(ou)
@@ -220,10 +221,17 @@ func (e *emitter) array(a, v *val) (string, bool) {
 	if c := e.it.subst[owner]; c != nil {
 		owner = c
 	}
-	e.note(owner, ol, ou)
 	if owner.class == state {
+		if e.rt != nil && e.it.group.changes(owner) {
+			return "", false
+		}
+		e.note(owner, ol, ou)
 		return owner.name, true
 	}
+	if e.rt != nil && owner.item.group == e.it.group {
+		return "", false
+	}
+	e.note(owner, ol, ou)
 	return owner.name + storeSuffix, true
 }
 

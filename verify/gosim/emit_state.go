@@ -25,7 +25,7 @@ func (e *emitter) commit(r *reg) {
 	if r.Reset != nil {
 		on, ok := e.known(rstVal, e.l, e.u)
 		if ok && on {
-			e.set(now, e.resetUnit(r))
+			e.reset(r, now)
 			return
 		}
 		if !ok {
@@ -33,19 +33,37 @@ func (e *emitter) commit(r *reg) {
 		}
 	}
 	next := func() *jen.Statement { return e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u), q.width) }
-	if r.en == nil {
+	take := func() {
+		if from, ok := e.array(r.next, q); ok {
+			e.after = append(e.after, jen.Copy(jen.Id(q.name).Index(jen.Op(":")), jen.Id(from).Index(jen.Op(":"))))
+			return
+		}
 		e.set(now, next())
+	}
+	if r.en == nil {
+		take()
 		return
 	}
 	el := r.en.lane(e.l.times(q.div))
 	if on, ok := e.known(r.en, el, constant(0)); ok {
 		if on {
-			e.set(now, next())
+			take()
 		}
 		return
 	}
 	en := e.elem(r.en, el, constant(0))
 	e.set(now, sel1(q.width, en, next(), e.stateAt(q)))
+}
+
+// reset gives a register its reset value.
+func (e *emitter) reset(r *reg, now *jen.Statement) {
+	for _, x := range r.Reset {
+		if x != 0 {
+			e.set(now, e.resetUnit(r))
+			return
+		}
+	}
+	e.after = append(e.after, jen.Clear(jen.Id(r.q.name).Index(jen.Op(":"))))
 }
 
 // stateAt is the register or read port at the present position.
@@ -130,7 +148,8 @@ func (e *emitter) noteMem(m *mem) {
 	}
 }
 
-// rowPointers points every lane at the word it reads; nothing is copied.
+// rowPointers points every lane at the word it reads; nothing is copied. A single lane's
+// pointer is a local.
 func (e *emitter) rowPointers(v *val) {
 	e.noteMem(v.mem)
 	m := v.mem
@@ -143,7 +162,11 @@ func (e *emitter) rowPointers(v *val) {
 			at = x.code().Op("+").Id(addr)
 		}
 		dst := func() *jen.Statement { return jen.Id(v.name).Index(l.code()) }
-		e.add(dst().Op("=").Op("&").Id(m.name + zeroSuffix))
+		assign := "="
+		if v.lanes == 1 {
+			dst, assign = func() *jen.Statement { return jen.Id(v.name) }, ":="
+		}
+		e.add(dst().Op(assign).Op("&").Id(m.name + zeroSuffix))
 		e.add(jen.If(jen.Id(addr).Op("<").Lit(m.Depth)).Block(dst().Op("=").Op("&").Id(m.name).Index(at)))
 	})
 }

@@ -23,7 +23,7 @@ import (
 type Options struct {
 	CacheDir string        // where built programs are kept; "" is cache.Default
 	Wait     time.Duration // the longest wait for one answer of the worker; 0 is two minutes
-	Piped    bool          // send records through the pipes even where memory can be shared
+
 }
 
 // New generates, builds and starts the simulator of d, which must have passed ir.Check. The

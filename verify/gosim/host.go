@@ -136,7 +136,7 @@ func (w *worker) guard(what string, exchange func(alive func()) error) error {
 	if err == nil {
 		return nil
 	}
-	w.kill()
+	exit := w.kill()
 	late.Do(func() {})
 	switch {
 	case hung:
@@ -144,7 +144,7 @@ func (w *worker) guard(what string, exchange func(alive func()) error) error {
 	case w.ctx.Err() != nil:
 		err = fmt.Errorf("gosim: waiting for the simulator of %s %s: %w", w.design, what, w.ctx.Err())
 	default:
-		err = fmt.Errorf("gosim: waiting for the simulator of %s %s: it ended (%v): %w%s", w.design, what, w.exit, err, w.stderr)
+		err = fmt.Errorf("gosim: waiting for the simulator of %s %s: it ended (%v): %w%s", w.design, what, exit, err, w.stderr)
 	}
 	w.broken = err
 	return err
@@ -184,16 +184,17 @@ func (w *worker) receiveHead(kind, n int) error {
 	return nil
 }
 
-// kill ends the process and waits for its end.
-func (w *worker) kill() {
+// kill ends the process, waits for its end and says how it ended.
+func (w *worker) kill() error {
 	w.cancel()
+	defer w.in.Close()
+	defer w.out.Close()
 	select {
 	case <-w.gone:
+		return w.exit
 	case <-time.After(2 * closeWait):
-		w.exit = fmt.Errorf("did not end within %v of being killed", 2*closeWait)
+		return fmt.Errorf("did not end within %v of being killed", 2*closeWait)
 	}
-	w.in.Close()
-	w.out.Close()
 }
 
 func (w *worker) close() error {

@@ -82,7 +82,7 @@ func (pr *printer) step() []jen.Code {
 			e.emit(it)
 			late, rst, clk = append(late, e.late...), append(rst, e.rst...), append(clk, e.clk...)
 			var gives *val
-			if it.kind == computes && !it.bulk {
+			if it.kind == computes && (!it.bulk || it.v.rows && it.v.lanes == 1) {
 				gives = it.v
 			}
 			take(gives)
@@ -134,7 +134,7 @@ const minVersioned = 16
 func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code {
 	e := pr.e
 	out, uses := e.out, e.uses
-	e.out, e.late, e.uses = new([]jen.Code), nil, map[*val]int{}
+	e.out, e.late, e.after, e.uses = new([]jen.Code), nil, nil, map[*val]int{}
 	e.rt = &route{known: known, made: map[*val]bool{}}
 	for _, it := range g.items {
 		if it.kind != computes {
@@ -147,7 +147,7 @@ func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code
 			e.add(store(it.v, e.l, e.u).Op("=").Add(name))
 		}
 	}
-	body, ask := append(*e.out, e.late...), e.rt.ask
+	body, after, ask := append(*e.out, e.late...), e.after, e.rt.ask
 	bodyUses := e.uses
 	e.out, e.uses, e.rt, e.late = out, uses, nil, nil
 	if g.space.steps() < minVersioned {
@@ -162,6 +162,11 @@ func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code
 	for v := range bodyUses {
 		e.uses[v]++
 	}
+	return append(g.loop(body), after...)
+}
+
+// loop is the loop of g round body.
+func (g *group) loop(body []jen.Code) []jen.Code {
 	if len(body) == 0 {
 		return nil
 	}
@@ -227,7 +232,7 @@ func (pr *printer) variables(f *jen.File) {
 		for _, it := range g.items {
 			v := it.v
 			switch {
-			case it.kind != computes || !v.stored:
+			case it.kind != computes || !v.stored || v.rows && v.lanes == 1:
 			case v.rows:
 				f.Var().Id(v.name).Add(array(v.lanes, jen.Op("*").Add(array(v.units, goType(v.width)))))
 			case scalar(v):

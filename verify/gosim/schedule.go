@@ -8,6 +8,16 @@ type group struct {
 	items []*item
 }
 
+// changes reports whether a register or read port changes in g.
+func (g *group) changes(q *val) bool {
+	for _, it := range g.items {
+		if it.changes() == q {
+			return true
+		}
+	}
+	return false
+}
+
 // schedule orders the items and fuses them into groups: what can share a loop does, and
 // whatever reads a register runs before the register changes, or beside it in the same step
 // of the same loop, so that state updates in place.
