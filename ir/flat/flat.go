@@ -87,7 +87,7 @@ type scope struct {
 	mod    *ir.Module
 	lanes  int
 	path   string
-	paths  []string // one a lane
+	paths  []string // one a lane; nil where no memory needs them
 	vals   map[*ir.Node]*Value
 	kids   map[*ir.Inst]*scope
 	regs   map[*ir.Reg]*Reg
@@ -95,13 +95,20 @@ type scope struct {
 }
 
 type elab struct {
-	p    *Program
-	open map[*Value]bool
+	p      *Program
+	open   map[*Value]bool
+	stores map[*ir.Module]bool // whether the module or anything below it has a memory
 }
 
 // Elaborate flattens d, which must have passed ir.Check; a combinational loop panics.
 func Elaborate(d *ir.Design) *Program {
-	e := &elab{p: &Program{Design: d}, open: map[*Value]bool{}}
+	e := &elab{p: &Program{Design: d}, open: map[*Value]bool{}, stores: map[*ir.Module]bool{}}
+	for _, m := range d.Modules { // children first
+		e.stores[m] = len(m.Mems) > 0
+		for _, in := range m.Insts {
+			e.stores[m] = e.stores[m] || e.stores[in.Of]
+		}
+	}
 	top := e.scope(nil, nil, d.Top)
 	for _, port := range d.Top.Inputs() {
 		e.p.Ins = append(e.p.Ins, e.node(top, port.Node))
@@ -121,12 +128,8 @@ func (e *elab) scope(parent *scope, in *ir.Inst, m *ir.Module) *scope {
 		s.lanes = parent.lanes * in.Count()
 		s.path = parent.path + "." + in.Name
 		s.paths = nil
-		for _, pp := range parent.paths {
-			for r := 0; r < in.Rows; r++ {
-				for c := 0; c < in.Cols; c++ {
-					s.paths = append(s.paths, pp+"."+in.InstPath(r, c))
-				}
-			}
+		if e.stores[m] {
+			s.paths = lanePaths(parent.paths, in)
 		}
 	}
 	for _, r := range m.Regs {
@@ -146,6 +149,19 @@ func (e *elab) scope(parent *scope, in *ir.Inst, m *ir.Module) *scope {
 		s.kids[kid] = e.scope(s, kid, kid.Of)
 	}
 	return s
+}
+
+// lanePaths names the instances in all lanes; parents has one name a parent lane.
+func lanePaths(parents []string, in *ir.Inst) []string {
+	var paths []string
+	for _, pp := range parents {
+		for r := 0; r < in.Rows; r++ {
+			for c := 0; c < in.Cols; c++ {
+				paths = append(paths, pp+"."+in.InstPath(r, c))
+			}
+		}
+	}
+	return paths
 }
 
 // state resolves what registers and memories take in.

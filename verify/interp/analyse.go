@@ -14,6 +14,8 @@ type (
 	mac struct{ signed bool }
 	// memSum is a MaskedSum over the word of memory v.Mem at address Args[1].
 	memSum struct{ signed bool }
+	// gather is a chain of operations that only move words, taken as one.
+	gather struct{ from []origin }
 )
 
 // facts is what is known of a program's values before code is made, by Value.ID.
@@ -51,6 +53,9 @@ func analyse(p *flat.Program) *facts {
 		home: make([]*flat.Value, n), root: &region{}, kids: map[regionKey]*region{}}
 	f.findSame()
 	f.fuse()
+	for _, v := range p.Values {
+		f.compose(v)
+	}
 	for _, v := range p.Values {
 		f.fixed[v.ID] = f.isFixed(v)
 		if f.isAlias(v) {
@@ -161,7 +166,7 @@ func (f *facts) fuse() {
 		case ir.Extend:
 			// A product that was exact before it was extended is the product in the wider type.
 			if p, ok := v.Args[0].Op.(mulExt); ok && p.signed == op.Signed && fills(v.Type.W) {
-				v.Op, v.Args = p, p2(v.Args[0].Args)
+				v.Op, v.Args = p, v.Args[0].Args
 			}
 		case ir.MaskedSum:
 			if c := v.Args[1]; c.Mem != nil && c.Len() > 1 {
@@ -173,7 +178,42 @@ func (f *facts) fuse() {
 	}
 }
 
-func p2(a []*flat.Value) []*flat.Value { return []*flat.Value{a[0], a[1]} }
+// compose lets a move read where the moves before it read, so that slices that are joined
+// again cost one move. The chains of Arrays stay as they are: they can work in place.
+func (f *facts) compose(v *flat.Value) {
+	through := func(a *flat.Value) []origin {
+		if f.same[a.ID] || isChain(a) {
+			return nil
+		}
+		return origins(a)
+	}
+	from := origins(v)
+	if from == nil || isChain(v) || f.same[v.ID] && v.Len() > 1 {
+		return
+	}
+	inner, found := make([][]origin, len(v.Args)), false
+	for i, a := range v.Args {
+		inner[i] = through(a)
+		found = found || inner[i] != nil
+	}
+	if !found {
+		return
+	}
+	var args []*flat.Value
+	index := map[*flat.Value]int{}
+	for i, o := range from {
+		a, idx := v.Args[o.arg], o.idx
+		if in := inner[o.arg]; in != nil {
+			a, idx = a.Args[in[idx].arg], in[idx].idx
+		}
+		if _, ok := index[a]; !ok {
+			index[a] = len(args)
+			args = append(args, a)
+		}
+		from[i] = origin{index[a], idx}
+	}
+	v.Op, v.Args = gather{from}, args
+}
 
 func fills(w int) bool { return w == 8 || w == 16 || w == 32 || w == 64 }
 

@@ -135,7 +135,7 @@ func (c *compiler) emitVector(v *flat.Value, d vec) {
 		}
 	case ir.MemRead:
 		c.run(set.fetch(d, c.mems[v.Mem], v.Type.N, c.address(v.Mem, v.Args[0], nil, zeroWord)))
-	case ir.Splat, ir.Elems, ir.Join, flat.Enter, flat.Leave:
+	case ir.Splat, ir.Elems, ir.Join, flat.Enter, flat.Leave, gather:
 		var args []vec
 		for i := range v.Args {
 			args = append(args, arg(i))
@@ -322,7 +322,7 @@ func (c *compiler) element(v *flat.Value) func(i int) uint64 {
 			}
 			return 0
 		}
-	case ir.Splat, ir.Elems, ir.Join, flat.Enter, flat.Leave:
+	case ir.Splat, ir.Elems, ir.Join, flat.Enter, flat.Leave, gather:
 		from := origins(v)[0]
 		x := c.reader(v.Args[from.arg])
 		return func(int) uint64 { return x(from.idx) }

@@ -21,7 +21,6 @@ type kernel func()
 // place.
 type set interface {
 	alloc(n int) vec
-	length(d vec) int
 	put(d vec, i int, x uint64)
 	reader(a vec) func(i int) uint64
 
@@ -71,7 +70,6 @@ func setFor(w int) set {
 type kernels[T word] struct{}
 
 func (kernels[T]) alloc(n int) vec            { return make([]T, n) }
-func (kernels[T]) length(d vec) int           { return len(d.([]T)) }
 func (kernels[T]) put(d vec, i int, x uint64) { d.([]T)[i] = T(x) }
 
 func (kernels[T]) reader(av vec) func(int) uint64 {

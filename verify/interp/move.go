@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"slices"
+
 	"ohmloom/ir"
 	"ohmloom/ir/flat"
 )
@@ -12,6 +14,8 @@ type origin struct{ arg, idx int }
 func origins(v *flat.Value) []origin {
 	n, from := v.Type.N, make([]origin, 0, v.Len())
 	switch op := v.Op.(type) {
+	case gather:
+		return slices.Clone(op.from)
 	case flat.Enter:
 		for lane := range v.Lanes {
 			arg, group := enterFrom(lane, op)
