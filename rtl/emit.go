@@ -48,10 +48,10 @@ type File struct {
 	Role string
 }
 
-// Bundle is the whole output, in the order of its manifest.
+// Bundle is the whole output but the manifest, which WriteDir adds: callers may append files.
 type Bundle struct {
-	Top   string
-	Files []File
+	Top, Hash, Version string
+	Files              []File
 }
 
 // File finds a file by path, or nil.
@@ -67,25 +67,73 @@ func (b *Bundle) File(path string) *File {
 // Emit prints a design, which must have passed ir.Check. The result depends on its arguments
 // only. Errors name what Verilog cannot take; there may be several, joined.
 func Emit(d *ir.Design, o Options) (*Bundle, error) {
-	b := &Bundle{Top: d.Top.Name}
+	b := &Bundle{Top: d.Top.Name, Hash: o.Hash, Version: o.Version}
 	var errs []error
+	var names []nameEntry
+	synthesised := map[*ir.Module]bool{}
+	outsideMacros(d.Top, synthesised)
 	for _, m := range d.Modules {
-		model, err := build(m)
+		model, renamed, err := build(m)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		names = append(names, renamed...)
 		role := RoleRTL
-		if m.Macro != nil {
+		switch {
+		case !synthesised[m]:
+			role = RoleSim
+		case m.Macro != nil:
 			role = RoleMacro
 		}
 		b.Files = append(b.Files, File{"rtl/" + m.Name + ".v", printModule(m, model, o), role})
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	errs = append(errs, sameFile(d)...)
+	table, err := tables(d, o.Image)
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	b.Files = append(b.Files, File{"rtl/" + initFile, []byte(initText), RoleSim})
+	for _, m := range d.Modules {
+		if m.Macro != nil && synthesised[m] {
+			b.Files = append(b.Files, libertyStub(m))
+		}
+	}
+	sim := append([]string{"+incdir+rtl"}, pathsOf(b.Files, RoleRTL, RoleMacro, RoleSim)...)
+	b.Files = append(b.Files,
+		fileList(b.Top+".f", "Synthesis: macros are black boxes when SYNTHESIS is defined.", pathsOf(b.Files, RoleRTL, RoleMacro)),
+		fileList("sim.f", "Simulation and lint. Plusargs: +seed=<hex>, +tables=<folder>/tables/ .", sim),
+		core(b.Top, b.Files, o), constraints(d.Top, o), namesFile(names))
+	b.Files = append(b.Files, table...)
 	return b, nil
+}
+
+// outsideMacros finds the modules that synthesis sees: those not only used inside macros.
+func outsideMacros(m *ir.Module, seen map[*ir.Module]bool) {
+	if seen[m] {
+		return
+	}
+	seen[m] = true
+	if m.Macro != nil {
+		return
+	}
+	for _, in := range m.Insts {
+		outsideMacros(in.Of, seen)
+	}
+}
+
+// sameFile finds modules whose files would be one where case does not count.
+func sameFile(d *ir.Design) (errs []error) {
+	seen := map[string]string{}
+	for _, m := range d.Modules {
+		key := strings.ToLower(m.Name)
+		if other, ok := seen[key]; ok {
+			errs = append(errs, &NameError{m.Name, "module", m.Name, "differs from " + other + " in case only"})
+		}
+		seen[key] = m.Name
+	}
+	return errs
 }
 
 const license = "Apache-2.0"

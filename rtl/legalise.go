@@ -45,13 +45,13 @@ type builder struct {
 }
 
 // build legalises m. Names of ports and instances that Verilog cannot take are errors.
-func build(m *ir.Module) (*module, error) {
+func build(m *ir.Module) (*module, []nameEntry, error) {
 	b := &builder{m: m, out: &module{name: m.Name, macro: m.Macro != nil},
 		names: names{m.Name, map[string]bool{}},
 		vals:  make([]value, len(m.Nodes)), ports: map[*ir.Port]*net{},
 		funcs: map[string]string{}, local: map[string]string{}}
 	if err := b.reserve(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b.count()
 	b.declarePorts()
@@ -68,7 +68,7 @@ func build(m *ir.Module) (*module, error) {
 	b.drivePorts()
 	b.powerOn()
 	b.leaveOpen()
-	return b.out, nil
+	return b.out, b.namesOf(), nil
 }
 
 func (b *builder) val(n *ir.Node) *value { return &b.vals[n.ID] }

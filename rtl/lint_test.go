@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,31 +22,18 @@ func need(t *testing.T, tool string) {
 	}
 }
 
-// written emits d into a new directory and lists its Verilog files for simulation and for
-// synthesis.
-func written(t *testing.T, d *ir.Design, o Options) (dir string, sim, syn []string) {
+// written emits d into a new directory.
+func written(t *testing.T, d *ir.Design, o Options) (dir string) {
 	t.Helper()
 	b, err := Emit(d, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir = t.TempDir()
-	for _, f := range b.Files {
-		path := filepath.Join(dir, f.Path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(f.Path, ".v") {
-			sim = append(sim, f.Path)
-			if f.Role != RoleSim {
-				syn = append(syn, f.Path)
-			}
-		}
+	dir = filepath.Join(t.TempDir(), "out")
+	if err := b.WriteDir(dir); err != nil {
+		t.Fatal(err)
 	}
-	return dir, sim, syn
+	return dir
 }
 
 // silent runs a tool and fails when it says anything.
@@ -70,19 +58,66 @@ func TestCorpusPassesIRCheck(t *testing.T) {
 func TestEmittedVerilogLintsWithoutAWord(t *testing.T) {
 	for _, d := range corpus() {
 		t.Run(d.Name, func(t *testing.T) {
-			dir, sim, syn := written(t, d, Options{})
+			dir := written(t, d, Options{})
 			t.Run("verilator", func(t *testing.T) {
 				need(t, "verilator")
-				silent(t, dir, "verilator", append([]string{"--lint-only", "-Wall", "-Irtl", "--top-module", d.Name}, sim...)...)
+				silent(t, dir, "verilator", "--lint-only", "-Wall", "-f", "sim.f", "--top-module", d.Name)
 			})
 			t.Run("iverilog", func(t *testing.T) {
 				need(t, "iverilog")
-				silent(t, dir, "iverilog", append([]string{"-g2005", "-Wall", "-Irtl", "-o", os.DevNull, "-s", d.Name}, sim...)...)
+				silent(t, dir, "iverilog", "-g2005", "-Wall", "-f", "sim.f", "-o", os.DevNull, "-s", d.Name)
 			})
 			t.Run("yosys", func(t *testing.T) {
 				need(t, "yosys")
-				silent(t, dir, "yosys", "-q", "-p", "read_verilog "+strings.Join(syn, " ")+"; hierarchy -check -top "+d.Name+"; proc; check -assert")
+				list, err := os.ReadFile(filepath.Join(dir, d.Name+".f"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var files []string
+				for _, l := range strings.Fields(commentLine.ReplaceAllString(string(list), "")) {
+					files = append(files, l)
+				}
+				silent(t, dir, "yosys", "-q", "-p", "read_verilog "+strings.Join(files, " ")+"; hierarchy -check -top "+d.Name+"; proc; check -assert")
 			})
 		})
 	}
+}
+
+var commentLine = regexp.MustCompile(`(?m)^//.*$`)
+
+func TestMacroStubsAreReadByYosysAndSTA(t *testing.T) {
+	d := ir.NewDesign(macroDesign())
+	dir := written(t, d, Options{ClockMHz: 250})
+	t.Run("yosys", func(t *testing.T) {
+		need(t, "yosys")
+		c := exec.Command("yosys", "-p", "read_verilog rtl/chip.v rtl/xbar.v; synth -top chip -noalumacc; stat -liberty lib/xbar.lib; "+
+			"delete xbar; read_liberty -lib lib/xbar.lib; hierarchy -check -top chip")
+		c.Dir = dir
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if !strings.Contains(string(out), "xbar                            2") || !strings.Contains(string(out), "247.0") {
+			t.Errorf("yosys does not count two crossbars of 123.5 um2:\n%s", out)
+		}
+	})
+	t.Run("sta", func(t *testing.T) {
+		need(t, "sta")
+		netlist := "module chip (clk, rst, \\rows , go, diff); input clk, rst, go; input [8:0] \\rows ; output [35:0] diff;\n" +
+			"  xbar x (.clk(clk), .rst(rst), .\\rows (\\rows ), .go(go), .sums(diff[23:0]));\nendmodule\n"
+		if err := os.WriteFile(filepath.Join(dir, "net.v"), []byte(netlist), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		script := "read_liberty lib/xbar.lib\nread_verilog net.v\nlink_design chip\nsource chip.sdc\nreport_checks -path_delay max\nputs worst=[worst_slack -max]\n"
+		if err := os.WriteFile(filepath.Join(dir, "run.tcl"), []byte(script), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command("sta", "-no_splash", "-exit", "run.tcl")
+		c.Dir = dir
+		out, err := c.CombinedOutput()
+		text := string(out)
+		if err != nil || strings.Contains(text, "Error") || strings.Contains(text, "Warning") || !strings.Contains(text, "MET") {
+			t.Errorf("sta: %v\n%s", err, text)
+		}
+	})
 }

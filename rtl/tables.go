@@ -1,0 +1,90 @@
+package rtl
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ohmloom/ir"
+	"ohmloom/ir/bits"
+)
+
+// Bench is what the instance above the top module must be called for %m, and with it the
+// names of memory files, to agree in all simulators.
+const Bench = "tb"
+
+// Memh is the contents of a memory of t as $readmemh takes it: one hexadecimal word of N*W
+// bits a line, element 0 in the low bits.
+func Memh(t ir.Type, data []uint64) []byte {
+	var b []byte
+	masked := make([]uint64, t.N)
+	for ; len(data) >= t.N; data = data[t.N:] {
+		for i, v := range data[:t.N] {
+			masked[i] = v & bits.Mask(t.W)
+		}
+		b = append(append(b, hexDigits(t.W, masked)...), '\n')
+	}
+	return b
+}
+
+// tables writes the contents that the image has for Loaded memories, in the order of the
+// hierarchy. A name or size that fits no memory is an error.
+func tables(d *ir.Design, img *ir.Image) ([]File, error) {
+	if img == nil || len(img.Data) == 0 {
+		return nil, nil
+	}
+	w := tableWalk{img: img, loads: map[*ir.Module]bool{}, found: map[string]bool{}}
+	for _, m := range d.Modules { // children stand before parents
+		for _, mem := range m.Mems {
+			w.loads[m] = w.loads[m] || isTable(mem)
+		}
+		for _, in := range m.Insts {
+			w.loads[m] = w.loads[m] || w.loads[in.Of]
+		}
+	}
+	w.module(d.Top, d.Top.Name)
+	for _, key := range slices.Sorted(maps.Keys(img.Data)) {
+		if !w.found[key] && w.err == nil {
+			w.err = fmt.Errorf("the image has contents for %q, but no loaded memory has this name", key)
+		}
+	}
+	return w.files, w.err
+}
+
+func isTable(mem *ir.Mem) bool { return mem.Loaded && mem.Init == nil }
+
+type tableWalk struct {
+	img   *ir.Image
+	loads map[*ir.Module]bool // looked up only
+	found map[string]bool     // looked up only
+	files []File
+	err   error
+}
+
+func (w *tableWalk) module(m *ir.Module, path string) {
+	if !w.loads[m] {
+		return
+	}
+	for _, mem := range m.Mems {
+		key := path + "." + mem.Name
+		data, ok := w.img.Data[key]
+		if !ok || !isTable(mem) {
+			continue
+		}
+		w.found[key] = true
+		if want := mem.Depth * mem.Type.N; len(data) != want && w.err == nil {
+			w.err = fmt.Errorf("the image has %d values for memory %s, which holds %d (%d words of %s)",
+				len(data), key, want, mem.Depth, mem.Type)
+			return
+		}
+		w.files = append(w.files, File{"tables/" + Bench + "." + key + ".memh", Memh(mem.Type, data), RoleTable})
+	}
+	for _, in := range m.Insts {
+		for r := range in.Rows {
+			for c := range in.Cols {
+				w.module(in.Of, strings.Join([]string{path, in.InstPath(r, c)}, "."))
+			}
+		}
+	}
+}
