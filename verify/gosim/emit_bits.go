@@ -11,7 +11,7 @@ func (e *emitter) computeWord(v *val) *jen.Statement {
 	whole := func(i int) bool { return v.args[i].bits && v.args[i].Type.N == v.Type.N }
 	arg := func(i int) *jen.Statement {
 		a := v.args[i]
-		return jen.Parens(e.word(a, a.lane(e.l.times(v.div)), e.u))
+		return e.word(a, a.lane(e.l.times(v.div)), e.u)
 	}
 	switch op := v.Op.(type) {
 	case ir.Binary:
@@ -177,7 +177,7 @@ func (e *emitter) countOnes(a *val, mask func(u index) *jen.Statement, al, lo in
 		if mask == nil {
 			return w
 		}
-		return jen.Parens(w).Op("&").Add(mask(u))
+		return w.Op("&").Add(mask(u))
 	}
 	count := func(w *jen.Statement) *jen.Statement { return jen.Qual("math/bits", "OnesCount64").Call(w) }
 	_, rest := lo.split(64)
@@ -186,8 +186,8 @@ func (e *emitter) countOnes(a *val, mask func(u index) *jen.Statement, al, lo in
 	case k == a.Type.N && k <= 64:
 		return count(both(e.word(a, al, constant(0)), constant(0)))
 	case inWord:
-		w := jen.Parens(e.word(a, al, lo.quo(64))).Op(">>").Add(shiftIndex(lo.rem(64)))
-		return count(both(jen.Parens(w).Op("&").Add(lit(64, ^uint64(0)>>(64-uint(k)))), constant(0)))
+		w := e.word(a, al, lo.quo(64)).Op(">>").Add(shiftIndex(lo.rem(64)))
+		return count(both(w.Op("&").Add(lit(64, ^uint64(0)>>(64-uint(k)))), constant(0)))
 	}
 	aligned := rest.isConst() && rest.add == 0 && k%64 == 0
 	if aligned && k <= 8*64 {
@@ -199,7 +199,7 @@ func (e *emitter) countOnes(a *val, mask func(u index) *jen.Statement, al, lo in
 			}
 			sum = sum.Add(count(both(e.word(a, al, lo.quo(64).plus(u)), u)))
 		}
-		return jen.Parens(sum)
+		return sum
 	}
 	n := e.temp("ones")
 	words := (k + 63) / 64
@@ -256,7 +256,7 @@ func (e *emitter) maskedSum(v *val, op ir.MaskedSum, l, g index) *jen.Statement 
 	ml, cl := mask.lane(full), cells.lane(full)
 	k := mask.Type.N
 	if cells.bits {
-		m := func(u index) *jen.Statement { return jen.Parens(e.maskWord(mask, ml, u)) }
+		m := func(u index) *jen.Statement { return e.maskWord(mask, ml, u) }
 		return total(e.countOnes(cells, m, cl, g.times(k), k), op.Signed, v.Type.W, v.width)
 	}
 	wide := func(x index) *jen.Statement {

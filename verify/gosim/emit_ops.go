@@ -62,7 +62,7 @@ func (e *emitter) element(v *val, l, x index) *jen.Statement {
 	case ir.Slice:
 		a := arg(0)
 		if op.Lo > 0 {
-			a = jen.Parens(a.Op(">>").Lit(op.Lo))
+			a = a.Op(">>").Lit(op.Lo)
 		}
 		if op.Lo+w == v.args[0].Type.W {
 			return goType(t).Parens(a)
@@ -98,12 +98,12 @@ func (e *emitter) moved(v *val, l, x index) *jen.Statement {
 	return e.elem(a, al, ax)
 }
 
-// masked clears the bits of s above w, when its Go type has any.
+// masked clears the bits of s above w, when its Go type has any. s binds as tightly as &.
 func masked(s *jen.Statement, w, t int) *jen.Statement {
 	if w == t {
 		return s
 	}
-	return jen.Parens(s).Op("&").Id(fmt.Sprintf("%#x", ^uint64(0)>>(64-uint(w))))
+	return jen.Add(s).Op("&").Id(fmt.Sprintf("%#x", ^uint64(0)>>(64-uint(w))))
 }
 
 // signed reads a w-bit value as a signed Go integer of t bits.
@@ -116,9 +116,12 @@ func signed(s *jen.Statement, w, t int) *jen.Statement {
 
 func (e *emitter) binary(k ir.BinaryKind, a, b *jen.Statement, w, t int) *jen.Statement {
 	op := []string{"+", "-", "*", "&", "|", "^"}[k]
-	s := jen.Parens(a).Op(op).Parens(b)
-	if k <= ir.Mul {
+	s := a.Op(op).Add(b)
+	switch {
+	case k == ir.Mul:
 		return masked(s, w, t)
+	case k < ir.Mul && w < t:
+		return masked(jen.Parens(s), w, t)
 	}
 	return s
 }
@@ -133,11 +136,11 @@ func (e *emitter) shift(v *val, k ir.ShiftKind, l, x index) *jen.Statement {
 	a := e.arg(v, 0, l, x)
 	switch k {
 	case ir.Shl:
-		return masked(jen.Parens(a).Op("<<").Add(n), w, t)
+		return masked(a.Op("<<").Add(n), w, t)
 	case ir.Shr:
-		return jen.Parens(a).Op(">>").Add(n)
+		return a.Op(">>").Add(n)
 	}
-	return masked(goType(t).Parens(jen.Parens(signed(a, w, t)).Op(">>").Add(n)), w, t)
+	return masked(goType(t).Parens(signed(a, w, t).Op(">>").Add(n)), w, t)
 }
 
 // constElem is the value of a constant element.
@@ -163,7 +166,7 @@ func (e *emitter) compare(k ir.CompareKind, a, b *jen.Statement, w, t int) *jen.
 		a, b = signed(a, w, t), signed(b, w, t)
 	}
 	op := []string{"==", "!=", "<", "<=", "<", "<="}[k]
-	return jen.Id("bit").Call(jen.Parens(a).Op(op).Parens(b))
+	return jen.Id("bit").Call(a.Op(op).Add(b))
 }
 
 // mux chooses: by the loop's version where the selector is the same in all steps, else by a

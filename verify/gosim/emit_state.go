@@ -8,9 +8,9 @@ func (e *emitter) set(dst, src *jen.Statement) {
 }
 
 // held is src in a local, when it may read a state that this group changes.
-func (e *emitter) held(src *jen.Statement, width int) *jen.Statement {
+func (e *emitter) held(src *jen.Statement) *jen.Statement {
 	name := e.temp("next")
-	e.add(jen.Id(name).Op(":=").Add(goType(width)).Parens(src))
+	e.add(jen.Id(name).Op(":=").Add(src))
 	return jen.Id(name)
 }
 
@@ -32,7 +32,7 @@ func (e *emitter) commit(r *reg) {
 			return // the loop is printed again in two versions
 		}
 	}
-	next := func() *jen.Statement { return e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u), q.width) }
+	next := func() *jen.Statement { return e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u)) }
 	take := func() {
 		if from, ok := e.array(r.next, q); ok {
 			e.after = append(e.after, jen.Copy(jen.Id(q.name).Index(jen.Op(":")), jen.Id(from).Index(jen.Op(":"))))
@@ -76,10 +76,10 @@ func (e *emitter) stateAt(q *val) *jen.Statement {
 
 func (e *emitter) commitScalar(r *reg, now *jen.Statement) {
 	q := r.q
-	next := e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u), q.width)
+	next := e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u))
 	set := jen.Add(now).Op("=").Add(next)
 	if r.en != nil {
-		en := e.held(e.elem(r.en, r.en.lane(e.l.times(q.div)), constant(0)), 8)
+		en := e.held(e.elem(r.en, r.en.lane(e.l.times(q.div)), constant(0)))
 		set = jen.If(en.Op("!=").Lit(0)).Block(set)
 	}
 	if r.Reset == nil {
@@ -188,7 +188,7 @@ func (e *emitter) readPort(m *mem) {
 	e.out = outer
 	take := jen.If(jen.Id(addr).Op("<").Lit(m.Depth)).Block(there...).Else().Block(beyond...)
 	if m.ren != nil {
-		en := e.held(e.elem(m.ren, m.ren.lane(full), constant(0)), 8)
+		en := e.held(e.elem(m.ren, m.ren.lane(full), constant(0)))
 		take = jen.If(en.Op("!=").Lit(0)).Block(take)
 	}
 	e.late = append(e.late, take)
@@ -204,11 +204,11 @@ func (e *emitter) portAt(q *val, u index) *jen.Statement {
 // writePort takes the data in when enabled; an address beyond the depth writes nothing.
 func (e *emitter) writePort(m *mem) {
 	full := e.l.times(m.div)
-	en := e.held(e.elem(m.wen, m.wen.lane(full), constant(0)), 8)
+	en := e.held(e.elem(m.wen, m.wen.lane(full), constant(0)))
 	addr := e.addr(m.waddr, m.waddr.lane(full), m.Depth)
 	var body []jen.Code
 	if m.units == 1 {
-		data := e.held(e.unit(m.wdata, m.wdata.lane(full), constant(0)), m.width)
+		data := e.held(e.unit(m.wdata, m.wdata.lane(full), constant(0)))
 		body = append(body, memAt(m, m.laneOf(full), jen.Id(addr), constant(0)).Op("=").Add(data))
 	} else {
 		data := e.temp("data")

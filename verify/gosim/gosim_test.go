@@ -36,15 +36,19 @@ func TestConforms(t *testing.T) {
 	conform.Run(t, "gosim", func(d *ir.Design) (verify.Engine, error) { return newIn(t, dir, d) })
 }
 
-// TestRandomDesignsAgreeWithTheReference runs batches of random designs in one build each.
+// TestRandomDesignsAgreeWithTheReference runs batches of random designs in one build each;
+// the wide ones have vectors of several words and enough lanes for versioned loops.
 func TestRandomDesignsAgreeWithTheReference(t *testing.T) {
 	needGo(t)
-	const batches, size = 4, 6
+	wide := random.Opts{Elems: 150, Lanes: 60}
 	dir := t.TempDir()
-	for b := range batches {
-		seed := uint64(b * size)
-		t.Run(fmt.Sprintf("seeds %d to %d", seed, seed+size-1), func(t *testing.T) {
-			compare(t, dir, random.Batch(seed, size, random.Opts{}), seed, 60)
+	for _, b := range []struct {
+		seed uint64
+		size int
+		opts random.Opts
+	}{{0, 6, random.Opts{}}, {6, 6, random.Opts{}}, {12, 6, random.Opts{}}, {100, 2, wide}, {102, 2, wide}} {
+		t.Run(fmt.Sprintf("%d seeds from %d", b.size, b.seed), func(t *testing.T) {
+			compare(t, dir, random.Batch(b.seed, b.size, b.opts), b.seed, 60)
 		})
 	}
 }
@@ -113,6 +117,36 @@ func records(s verify.Shape, seed uint64, cycles int) []uint64 {
 		}
 	}
 	return in
+}
+
+// TestRegistersThatReadOneAnotherSeeOldWords holds rings of registers in one loop, across
+// loops, and through a memory's read port.
+func TestRegistersThatReadOneAnotherSeeOldWords(t *testing.T) {
+	needGo(t)
+	m := ir.New("rings", "Registers in rings.")
+	reg := func(name string, typ ir.Type) *ir.Reg {
+		r := m.DataReg(name, typ)
+		m.Out(name+"_out", r.Q, "")
+		return r
+	}
+	for _, typ := range []ir.Type{ir.Bits(9), ir.Vec(20, 9), ir.Vec(70, 1)} {
+		a, b := reg(fmt.Sprintf("a%d", typ.N), typ), reg(fmt.Sprintf("b%d", typ.N), typ)
+		a.Set(b.Q)
+		b.Set(a.Q)
+	}
+	one, many := reg("one", ir.Bits(5)), reg("many", ir.Vec(20, 5))
+	one.Set(many.Q.Elem(3))
+	many.Set(one.Q.Splat(20).Xor(many.Q.Elems(1, 19).Join(many.Q.Elem(0))))
+	x, y := m.Mem("x", 8, ir.Bits(3)), m.Mem("y", 8, ir.Bits(3))
+	xq := m.Append(ir.MemOut{Mem: x}, x.Type)
+	yq := m.Append(ir.MemOut{Mem: y}, y.Type)
+	on := m.K(1, 1)
+	x.Q, x.RAddr, x.REn = xq, yq, on
+	y.Q, y.RAddr, y.REn = yq, xq, on
+	m.Write(x, yq, xq.AddK(1), on)
+	m.Out("x_out", xq, "")
+	m.Out("y_out", yq, "")
+	compare(t, t.TempDir(), ir.NewDesign(m), 3, 40)
 }
 
 func TestSourceIsTheSameEveryTime(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 	kindLoad = 1
 	kindRun  = 2
 
-	batchBytes = 128 << 10       // records sent at a time, about
+	batchBytes = 64 << 10        // records sent at a time, about
 	closeWait  = 5 * time.Second // for the end of a worker that was killed
 )
 
