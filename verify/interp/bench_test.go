@@ -92,6 +92,13 @@ func BenchmarkLibraryArray32(b *testing.B) {
 	benchmark(b, m, func(rec []uint64, _ *rand.Rand) { rec[0] = 0 })
 }
 
+// Control and many small vectors, where there is little to gain from lanes.
+func BenchmarkLibraryPIM(b *testing.B) {
+	xbar := hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Bits: 7, Step: hw.StepClip}
+	m := hw.PIM{RowBlocks: 2, ColBlocks: 2, Lanes: 8, Crossbar: xbar}.Build(hw.NewLib(nil))
+	benchmark(b, m, func(rec []uint64, _ *rand.Rand) { rec[0] = 0 })
+}
+
 func BenchmarkCrossbar256OneBit(b *testing.B) {
 	benchmark(b, crossbar(256, 256, 1), func(rec []uint64, _ *rand.Rand) { rec[0] = 0 })
 }

@@ -1,5 +1,16 @@
-// Package interp executes an elaborated design directly: one instruction computes one value
-// in all lanes, so that the cost of decoding is paid once for a whole Array.
+// Package interp executes a design without compiling anything: one instruction computes one
+// value in all lanes of an Array, so that the cost of decoding is paid once for all instances.
+//
+// What a value stands in (place): one 64-bit word when all its elements are known to be equal,
+// as common controls are; else a vector of the narrowest element type that holds its width.
+// What makes it fast, in the order of the files:
+//
+//   - analyse: words that are the same in all lanes, fused products, moves taken as one,
+//     regions that only run when the selector or enable that needs them says so, and values
+//     that the clock edge computes straight into their register;
+//   - kernels, kernels_mixed, move, msum: loops over vectors by element type;
+//   - code: the instructions on words, and jumps over regions;
+//   - edge: registers updated in place, readers before writers.
 package interp
 
 import (
