@@ -57,7 +57,7 @@ as a whole. --json: dir, top, hash, modules, verilog_lines, files[] (path, role,
 			if err != nil {
 				return err
 			}
-			if err := writeDir(b, dir); err != nil {
+			if err := b.WriteDir(dir); err != nil {
 				return failed("%w", err)
 			}
 			r := buildResult{Dir: dir, Top: b.Top, Hash: d.chip.Hash, Modules: len(design.Modules)}

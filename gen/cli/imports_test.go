@@ -20,6 +20,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/hw", "ir ir/bits"},
 	{"ohmloom/rtl", "ir ir/bits ir/pass"},
 	{"ohmloom/verify", "ir ir/... rtl verify verify/..."},
+	{"ohmloom/scripts/benchmarks", "hw ir ir/... rtl scripts verify verify/..."},
 	{"ohmloom/scripts", ""},
 	{"ohmloom/examples", ""},
 	{"ohmloom/gen/arch", ""},

@@ -19,16 +19,16 @@ import (
 
 // verifyResult is what verify --json prints.
 type verifyResult struct {
-	Passed     bool         `json:"passed"`
-	File       string       `json:"file"`
-	Hash       string       `json:"hash"`
-	Cycles     int          `json:"cycles"` // of all engines together
-	Engines    []string     `json:"engines"`
-	Seed       uint64       `json:"seed"`
-	Mismatches []mismatch   `json:"mismatches"`
-	Cases      []caseResult `json:"cases"`
-	Lockstep   *lockstep    `json:"lockstep,omitempty"`
-	Phases     []phase      `json:"phases"`
+	Passed     bool           `json:"passed"`
+	File       string         `json:"file"`
+	Hash       string         `json:"hash"`
+	Cycles     int            `json:"cycles"` // of all engines together
+	Engines    []string       `json:"engines"`
+	Seed       uint64         `json:"seed"`
+	Mismatches []mismatch     `json:"mismatches"`
+	Cases      []caseResult   `json:"cases"`
+	Lockstep   lockstepResult `json:"lockstep"`
+	Phases     []phase        `json:"phases"`
 }
 
 // caseResult sums up one crossbar setting.
@@ -64,7 +64,7 @@ is shrunk. Exit code 1 on any difference.
 
 --json: passed, file, hash, cycles, engines[], seed, mismatches[] (case, engine, what, got,
 want, source), cases[] (name, golden_vectors, arithmetic_vectors, golden_scores, cycles,
-passed), lockstep, phases[] (case, name, engine, cycles_measured, cycles_formula).`,
+passed), lockstep[] (stimulus, seed, cycles, compared_values, passed, mismatch, coverage), phases[] (case, name, engine, cycles_measured, cycles_formula).`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)
@@ -126,6 +126,9 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 	bar := a.progress("building", len(jobs)+1)
 	defer bar.done()
 	for i := range jobs {
+		if f.replay.file != "" {
+			break
+		}
 		bar.describe(jobs[i].name)
 		if err := a.runCase(ctx, d, job, &jobs[i], res); err != nil {
 			return nil, err
@@ -133,10 +136,13 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 		bar.set(i + 1)
 	}
 	bar.describe("lockstep")
-	if err := a.lockstep(ctx, d, &jobs[0], f, res); err != nil {
+	if res.Lockstep, err = a.lockstep(ctx, d, &jobs[0], job, f, bar); err != nil {
 		return nil, err
 	}
-	res.Passed = len(res.Mismatches) == 0 && (res.Lockstep == nil || res.Lockstep.Passed)
+	for _, r := range res.Lockstep {
+		res.Cycles += r.Cycles * len(r.Engines)
+	}
+	res.Passed = len(res.Mismatches) == 0 && res.Lockstep.passed()
 	return res, nil
 }
 
@@ -267,8 +273,10 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 	for _, m := range r.Mismatches {
 		fmt.Fprintf(a.out, "mismatch: %s\n", m)
 	}
-	if r.Lockstep != nil {
-		r.Lockstep.print(a)
+	for _, l := range r.Lockstep {
+		if !a.quiet || !l.Passed {
+			fmt.Fprint(a.out, l)
+		}
 	}
 	verdict := "passed"
 	if !r.Passed {
