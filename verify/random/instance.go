@@ -20,6 +20,9 @@ func (g *gen) instance(c *child) {
 		in = g.m.Instance(g.id("u"), c.mod)
 	} else {
 		in = g.m.Array(g.id("g"), c.mod, 1+g.r.IntN(4), 1+g.r.IntN(4))
+		if g.chance(40) {
+			in.Cols = in.Rows
+		}
 		for in.Count()*c.lanes > g.o.Lanes {
 			if in.Rows > in.Cols {
 				in.Rows--

@@ -95,13 +95,24 @@ func (g *gen) put(n *ir.Node) *ir.Node {
 	return n
 }
 
-// take is an operand, more likely a recent one, that is used from now on.
-func (g *gen) take() *ir.Node {
-	i := g.r.IntN(len(g.pool))
-	if g.chance(60) {
-		i = max(i, g.r.IntN(len(g.pool)))
+// take is an operand, more likely a recent one and seldom a constant, that is used from now
+// on.
+func (g *gen) take() *ir.Node { return g.other(nil) }
+
+// other is an operand that is seldom a: most operations do nothing interesting to twice the
+// same.
+func (g *gen) other(a *ir.Node) *ir.Node {
+	var n *ir.Node
+	for range 3 {
+		i := g.r.IntN(len(g.pool))
+		if g.chance(60) {
+			i = max(i, g.r.IntN(len(g.pool)))
+		}
+		n = g.pool[i]
+		if _, k := n.Op.(ir.Const); n != a && !(k && g.chance(80)) {
+			break
+		}
 	}
-	n := g.pool[i]
 	g.used[n] = true
 	return n
 }
@@ -152,10 +163,15 @@ func (g *gen) build() {
 		g.set(r, g.as(g.take(), r.Type))
 	}
 	for i := 1 + g.r.IntN(3); i > 0; i-- {
-		m.Out(g.id("y"), g.take(), "a random output")
+		n := g.take()
+		if i == 1 {
+			n = g.pool[len(g.pool)-1]
+			g.used[n] = true
+		}
+		m.Out(g.id("y"), n, "a random output")
 	}
 	m.Group("outputs")
-	m.Out("digest", g.digest(), "exclusive or of what nothing else uses")
+	m.Out("digest", g.digest(), "exclusive or of many values")
 }
 
 func (g *gen) reg(t ir.Type) *ir.Reg {
@@ -226,11 +242,11 @@ func (g *gen) memory() {
 	}
 }
 
-// digest folds every node that nothing uses into one word: values side by side as long as
-// they fit, the words then by exclusive or.
+// digest folds every node that nothing uses, and some others, into one word: values side by
+// side as long as they fit, then word after word by exclusive or, turned by a bit each so that
+// equal words do not cancel.
 func (g *gen) digest() *ir.Node {
-	var words []*ir.Node
-	var row []*ir.Node
+	var words, row []*ir.Node
 	left := ir.MaxWidth
 	flush := func() {
 		if len(row) > 0 {
@@ -238,21 +254,22 @@ func (g *gen) digest() *ir.Node {
 		}
 		row, left = nil, ir.MaxWidth
 	}
-	for _, n := range g.pool {
-		if g.used[n] {
-			continue
-		}
-		switch t := n.Type; {
-		case t.N > 1 && t.Total() <= ir.MaxWidth:
-			n = n.Cast(ir.Bits(t.Total()))
-		case t.N > 1:
-			n = n.Parity(1)
-		}
+	add := func(n *ir.Node) {
 		if n.Type.W > left {
 			flush()
 		}
 		row = append(row, n)
 		left -= n.Type.W
+	}
+	for _, n := range g.pool {
+		if _, k := n.Op.(ir.Const); k || g.used[n] && !g.chance(40) {
+			continue
+		}
+		t := n.Type
+		for e, step := 0, ir.MaxWidth/t.W; e < t.N; e += step {
+			c := min(step, t.N-e)
+			add(n.Elems(e, c).Cast(ir.Bits(c * t.W)))
+		}
 	}
 	flush()
 	if len(words) == 0 {
@@ -260,7 +277,7 @@ func (g *gen) digest() *ir.Node {
 	}
 	d := words[0]
 	for _, w := range words[1:] {
-		d = d.Xor(w)
+		d = d.Trunc(ir.MaxWidth - 1).Cat(d.Bit(ir.MaxWidth - 1)).Xor(w)
 	}
 	return d.Named("all")
 }

@@ -102,7 +102,7 @@ var ops = []struct {
 func two(f func(a, b *ir.Node) *ir.Node) func(*gen) *ir.Node {
 	return func(g *gen) *ir.Node {
 		a := g.take()
-		return f(a, g.as(g.take(), a.Type))
+		return f(a, g.as(g.other(a), a.Type))
 	}
 }
 
@@ -110,10 +110,11 @@ func two(f func(a, b *ir.Node) *ir.Node) func(*gen) *ir.Node {
 func compare(f func(a, b *ir.Node) *ir.Node) func(*gen) *ir.Node {
 	return func(g *gen) *ir.Node {
 		a := g.take()
+		b := g.other(a)
 		if g.chance(70) {
 			a = g.as(a, ir.Vec(a.Type.N, 1+g.r.IntN(min(3, a.Type.W))))
 		}
-		return f(a, g.as(g.take(), a.Type))
+		return f(a, g.as(b, a.Type))
 	}
 }
 
@@ -142,7 +143,7 @@ func mux(g *gen) *ir.Node {
 	if g.chance(40) {
 		sel.N = a.Type.N
 	}
-	return g.as(g.take(), sel).Mux(a, g.as(g.take(), a.Type))
+	return g.as(g.take(), sel).Mux(a, g.as(g.other(a), a.Type))
 }
 
 func cat(g *gen) *ir.Node {

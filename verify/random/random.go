@@ -2,8 +2,8 @@
 // widths biased to the edges, vectors, instances and nested Arrays with every wiring rule,
 // registers, memories and macros. Engines and Verilog are compared on them.
 //
-// What no other node uses goes into a digest output by exclusive or, so that an error
-// anywhere tends to show at the outputs.
+// What no other node uses, and some of the rest, goes into a digest output by exclusive or, so
+// that an error anywhere tends to show at the outputs.
 package random
 
 import (
