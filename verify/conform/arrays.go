@@ -224,7 +224,7 @@ func nestedCase() Case {
 	for _, p := range wiringPorts(r, c) {
 		ports[p.name] = mid.In(p.name, ir.Vec(p.groups*cellN, cellW), "")
 	}
-	inner := mid.Array("cell", cell, r, c)
+	inner := mid.Array("unit", cell, r, c)
 	connectWiring(inner, func(p string) *ir.Node { return ports[p] })
 	for i, s := range []string{"ow", "oe", "on", "os"} {
 		far := []ir.Side{ir.East, ir.West, ir.South, ir.North}[i]
