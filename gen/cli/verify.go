@@ -26,6 +26,7 @@ type verifyResult struct {
 	Engines    []string       `json:"engines"`
 	Seed       uint64         `json:"seed"`
 	Mismatches []mismatch     `json:"mismatches"`
+	Lint       *lintResult    `json:"lint,omitempty"`
 	Cases      []caseResult   `json:"cases"`
 	Lockstep   lockstepResult `json:"lockstep"`
 	Phases     []phase        `json:"phases"`
@@ -54,7 +55,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Prove by co-simulation that Verilog and Go agree on every bit",
-		Long: `Run the hardware of a description on all engines: the trained matrix and its golden
+		Long: `Lint the Verilog with all warnings on, then run the hardware on all engines: the trained matrix and its golden
 activations when there is a program block, once as described, once with ideal converters and
 once for each case; random and extreme streams with random stalls against the arithmetic of
 the blocks; then all engines in lockstep on random inputs, every output of every cycle
@@ -63,7 +64,7 @@ the earliest differing register, a waveform and a replay command are given and t
 is shrunk. Exit code 1 on any difference.
 
 --json: passed, file, hash, cycles, engines[], seed, mismatches[] (case, engine, what, got,
-want, source), cases[] (name, golden_vectors, arithmetic_vectors, golden_scores, cycles,
+want, source), lint (clean, tool, messages[]), cases[] (name, golden_vectors, arithmetic_vectors, golden_scores, cycles,
 passed), lockstep[] (stimulus, seed, cycles, compared_values, passed, mismatch, coverage), phases[] (case, name, engine, cycles_measured, cycles_formula).`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,6 +126,11 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 	}
 	bar := a.progress("building", len(jobs)+1)
 	defer bar.done()
+	if slices.Contains(v.Engines, "verilated") {
+		if res.Lint, err = a.lint(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	for i := range jobs {
 		if f.replay.file != "" {
 			break
@@ -142,7 +148,7 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 	for _, r := range res.Lockstep {
 		res.Cycles += r.Cycles * len(r.Engines)
 	}
-	res.Passed = len(res.Mismatches) == 0 && res.Lockstep.passed()
+	res.Passed = len(res.Mismatches) == 0 && res.Lockstep.passed() && (res.Lint == nil || res.Lint.Clean)
 	return res, nil
 }
 
@@ -268,6 +274,14 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 		t.Render()
 		if stats {
 			a.phaseTable(r.Phases)
+		}
+	}
+	if l := r.Lint; l != nil {
+		for _, m := range l.Messages {
+			fmt.Fprintf(a.out, "lint: %s\n", m)
+		}
+		if l.Clean {
+			a.note("lint: %s -Wall has nothing to say", l.Tool)
 		}
 	}
 	for _, m := range r.Mismatches {
