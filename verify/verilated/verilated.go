@@ -174,8 +174,11 @@ func (e *Engine) Run(in, out []uint64, n int) error {
 }
 
 // Close frees the model; the shared object stays in memory until the process ends.
+// While a call still runs, as in a model that hangs, it frees nothing and says so.
 func (e *Engine) Close() error {
-	e.mu.Lock()
+	if !e.mu.TryLock() {
+		return errors.New("verilated: Close while a call is running")
+	}
 	defer e.mu.Unlock()
 	e.ready = false
 	if e.model == nil {
