@@ -13,5 +13,7 @@ var Table = []Entry{
 	{"pim", "grid of crossbar PEs with its buffers",
 		func(r *rand.Rand) Block { return randomPIM(r) },
 		func(r *rand.Rand, b Block, extreme bool) [][]Beat { return pimWork(r, b.(PIM), extreme) }},
+	{"exp_rom", "exponential of the softmax", randomExpROM, expROMWork},
+	{"divider", "restoring divider", randomDivider, dividerWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }

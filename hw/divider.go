@@ -1,0 +1,103 @@
+package hw
+
+import (
+	"fmt"
+	"math/rand"
+
+	"ohmloom/ir"
+)
+
+// Divider is a restoring divider of unsigned integers, one bit of the quotient a cycle:
+// q = floor(num / den). Division by zero gives all ones.
+//
+// A division is NumBits cycles between the cycle in which x is taken and the one in which y
+// is offered; x is not taken before y has left: NumBits + 2 cycles each. The reciprocal of
+// the softmax, 2^24 / Z, takes 25 cycles.
+type Divider struct {
+	NumBits int // bits of the dividend and the quotient, 1..62
+	DenBits int // bits of the divisor, 1..62
+}
+
+func (b Divider) Name() string { return fmt.Sprintf("divider_%dby%d", b.NumBits, b.DenBits) }
+
+func (b Divider) Check() error {
+	return firstError(inRange("divider", "dividend bits", b.NumBits, 1, 62), inRange("divider", "divisor bits", b.DenBits, 1, 62))
+}
+
+func (b Divider) Streams() (in, out []Stream) {
+	x := Stream{Name: "x", Doc: "divisions", Fields: []Field{
+		{"num", ir.Bits(b.NumBits), false, "dividend"},
+		{"den", ir.Bits(b.DenBits), false, "divisor"},
+	}}
+	y := Stream{Name: "y", Doc: "quotients", Fields: []Field{
+		{"q", ir.Bits(b.NumBits), false, "floor(num / den)"},
+	}}
+	return []Stream{x}, []Stream{y}
+}
+
+func (b Divider) Build(lib *Lib) *ir.Module {
+	must(b)
+	doc := fmt.Sprintf("Restoring divider, %d by %d bits, in %d cycles.", b.NumBits, b.DenBits, b.NumBits)
+	return lib.module("divider", b.Name(), doc, func(m *ir.Module) {
+		in, out := b.Streams()
+		x := input(m, in[0])
+		take := output(m, out[0])
+
+		w := ir.ClogTwo(b.NumBits + 1)
+		full := m.Reg("out_valid", ir.Bits(1), 0)
+		left := m.Reg("left", ir.Bits(w), 0) // bits of the quotient still to come
+		busy := left.Q.EqK(0).Not().Named("busy")
+		fire := x.ready(busy.Or(full.Q).Not())
+		full.Set(left.Q.EqK(1).Or(full.Q.And(take.Not())))
+		left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(b.NumBits)), left.Q.AddK(-1)))
+
+		// Bits of the dividend leave q at the top as those of the quotient enter at the
+		// bottom. The remainder is less than the divisor, so a bit more holds it doubled.
+		den := m.DataReg("den", ir.Bits(b.DenBits)).SetEn(fire, x.fields[1])
+		rem := m.DataReg("rem", ir.Bits(b.DenBits))
+		q := m.DataReg("q", ir.Bits(b.NumBits))
+		doubled := rem.Q.Cat(q.Q.Bit(b.NumBits - 1)).Named("doubled")
+		wide := den.ZExt(b.DenBits + 1)
+		fits := wide.Leu(doubled).Named("fits")
+		less := fits.Mux(doubled.Sub(wide), doubled).Named("remainder")
+		rem.SetEn(fire.Or(busy), fire.Mux(m.K(b.DenBits, 0), less.Trunc(b.DenBits)))
+		next := fits
+		if b.NumBits > 1 {
+			next = q.Q.Trunc(b.NumBits - 1).Cat(fits)
+		}
+		q.SetEn(fire.Or(busy), fire.Mux(x.fields[0], next))
+		drive(m, out[0], full.Q, q.Q)
+	})
+}
+
+func (b Divider) Arithmetic(in [][]Beat) [][]Beat {
+	var out []Beat
+	for _, beat := range in[0] {
+		q := uint64(1)<<b.NumBits - 1
+		if den := beat[1][0]; den > 0 {
+			q = beat[0][0] / den
+		}
+		out = append(out, Beat{{q}})
+	}
+	return [][]Beat{out}
+}
+
+// Cycles is NumBits + 2 a division.
+func (b Divider) Cycles(in [][]Beat) int { return len(in[0]) * (b.NumBits + 2) }
+
+func randomDivider(r *rand.Rand) Block {
+	return Divider{NumBits: oddSize(r, 40), DenBits: oddSize(r, 40)}
+}
+
+// dividerWork takes divisors of every magnitude, zero included.
+func dividerWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
+	b := blk.(Divider)
+	in, _ := b.Streams()
+	beats := RandomBeats(r, in[0], 6, extreme)
+	for _, beat := range beats {
+		if !extreme {
+			beat[1][0] >>= r.Intn(b.DenBits)
+		}
+	}
+	return [][]Beat{beats}
+}
