@@ -9,6 +9,7 @@ import (
 	"ohmloom/gen/arch"
 	"ohmloom/hw"
 	"ohmloom/ir"
+	"ohmloom/ir/pass"
 )
 
 // Tile is a description's hardware: the block with its three truths, and its IR.
@@ -40,6 +41,8 @@ func Chip(c *arch.Chip) (*Tile, error) {
 		t.Array.Build(lib.At(at(c.Attention.Pos)))
 	}
 	d := ir.NewDesign(t.Build(lib))
+	ir.MustCheck(d)
+	d = pass.Run(d, pass.Default...)
 	for _, m := range d.Modules {
 		if m.Macro != nil {
 			m.Macro.AreaUm2 = macroArea(m.Macro, c.Technology.Macros)
