@@ -15,5 +15,6 @@ var Table = []Entry{
 		func(r *rand.Rand, b Block, extreme bool) [][]Beat { return pimWork(r, b.(PIM), extreme) }},
 	{"exp_rom", "exponential of the softmax", randomExpROM, expROMWork},
 	{"divider", "restoring divider", randomDivider, dividerWork},
+	{"softmax", "integer softmax with reciprocals", randomSoftmax, softmaxWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
