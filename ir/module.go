@@ -191,7 +191,14 @@ func (m *Module) portsOf(d Dir) []*Port {
 
 // Stateful reports whether the module or anything below it is clocked, and so has clk and
 // rst ports.
-func (m *Module) Stateful() bool {
+func (m *Module) Stateful() bool { return m.stateful(map[*Module]bool{}) }
+
+// stateful leaves out the modules in seen, which are not clocked or still being looked at.
+func (m *Module) stateful(seen map[*Module]bool) bool {
+	if seen[m] {
+		return false
+	}
+	seen[m] = true
 	if len(m.Regs) > 0 {
 		return true
 	}
@@ -201,7 +208,7 @@ func (m *Module) Stateful() bool {
 		}
 	}
 	for _, in := range m.Insts {
-		if in.Of.Stateful() {
+		if in.Of.stateful(seen) {
 			return true
 		}
 	}
