@@ -389,7 +389,7 @@ func (b *builder) element(n *ir.Node, root bool, i string) expr {
 		}
 		return binop{binaryOps[op.Kind], arg(0), arg(1)}
 	case ir.Not:
-		return unary{"~", arg(0)}
+		return complement(arg(0))
 	case ir.Shift:
 		return b.shift(n, op.Kind, root, i)
 	case ir.Compare:
@@ -463,18 +463,18 @@ func (b *builder) bitVector(n *ir.Node) expr {
 		case ir.Ne:
 			return binop{"^", x, y}
 		case ir.Ltu:
-			return binop{"&", unary{"~", x}, y}
+			return binop{"&", complement(x), y}
 		case ir.Leu:
-			return binop{"|", unary{"~", x}, y}
+			return binop{"|", complement(x), y}
 		case ir.Lts: // as two's complement, 1 is -1
-			return binop{"&", x, unary{"~", y}}
+			return binop{"&", x, complement(y)}
 		case ir.Les:
-			return binop{"|", x, unary{"~", y}}
+			return binop{"|", x, complement(y)}
 		}
 	case ir.Mux:
 		if n.Args[0].Type.N > 1 {
 			s := b.packedView(n.Args[0]).all()
-			return binop{"|", binop{"&", s, b.expr(n.Args[1])}, binop{"&", unary{"~", s}, b.expr(n.Args[2])}}
+			return binop{"|", binop{"&", s, b.expr(n.Args[1])}, binop{"&", complement(s), b.expr(n.Args[2])}}
 		}
 	}
 	return nil
@@ -534,10 +534,23 @@ func (b *builder) compare(n *ir.Node, k ir.CompareKind, arg func(int) expr) expr
 			return lit{1, 1}
 		}
 	}
-	if k == ir.Lts || k == ir.Les {
+	switch {
+	case w == 1 && k == ir.Lts: // 1 is -1; Verilator 5.006 mistakes some signed comparisons of single bits
+		return binop{"&", x, complement(y)}
+	case w == 1 && k == ir.Les:
+		return binop{"|", x, complement(y)}
+	case k == ir.Lts || k == ir.Les:
 		x, y = signed(x), signed(y)
 	}
 	return binop{compareOps[k], x, y}
+}
+
+// complement is ~x; Icarus does not take two complements in a row.
+func complement(x expr) expr {
+	if u, ok := x.(unary); ok && u.op == "~" {
+		return u.x
+	}
+	return unary{"~", x}
 }
 
 // shift writes a shift; an amount beyond 32 bits is clamped, which tools want.
