@@ -2,6 +2,7 @@ package rtl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ohmloom/ir"
@@ -89,7 +90,7 @@ func (b *builder) fold(n *ir.Node, op ir.Fold, i string) expr {
 	switch {
 	case w == 1 && op.Kind != ir.FoldAdd:
 		return unary{foldOps[op.Kind], x}
-	case k <= 4:
+	case k <= maxTerms:
 		terms := make([]expr, k)
 		for j := range terms {
 			terms[j] = extend(part(x, j*w, w), w, n.Type.W, op.Signed)
@@ -111,25 +112,36 @@ func balanced(op string, terms []expr) expr {
 	return binop{op, balanced(op, terms[:h]), balanced(op, terms[h:])}
 }
 
-// foldFunc is a function that reduces k elements of w bits to one of to bits.
+// foldFunc is a function that reduces k elements of w bits to one of to bits, as a balanced
+// tree: pairs 1 apart, then 2 apart, and so on.
 func (b *builder) foldFunc(op ir.Fold, k, w, to int) string {
 	word := foldWords[op.Kind]
 	if op.Kind == ir.FoldAdd && op.Signed && to > w {
 		word = "signed_sum"
 	}
-	first := show(extend(part(bitsOf{&net{name: "`v`", width: k * w}, 0, k * w}, 0, w), w, to, op.Signed))
 	return b.function(fmt.Sprintf("%s_of_%d", word, k), fmt.Sprint("fold", word, k, w, to), func(name string) []string {
-		return []string{
-			fmt.Sprintf("function [%d:0] %s;  // %d elements of %d bits", to-1, name, k, w),
+		head := []string{
+			fmt.Sprintf("function %s%s;  // %d x %d bits", spaced(rangeOf(to)), name, k, w),
 			fmt.Sprintf("  input [%d:0] `v`;", k*w-1),
-			"  integer `i`;",
-			"  begin",
-			fmt.Sprintf("    %s = %s;", name, first),
-			fmt.Sprintf("    for (`i` = 1; `i` < %d; `i` = `i` + 1)", k),
-			fmt.Sprintf("      %s = %s %s %s;", name, name, foldOps[op.Kind], widened("`v`", "`i`", w, to, op.Signed)),
-			"  end",
-			"endfunction",
 		}
+		if w == 1 { // a sum: the others are reduction operators
+			head = append(head, b.counted(k, to, op.Signed, "`v`[%[1]d:%[2]d]", "`v`[32*`j` +: 32]", "  ")...)
+			return append(head, fmt.Sprintf("    %s = %s;", name, low("`acc`", to, max(to, 6))), "  end", "endfunction")
+		}
+		at := func(i string) string { return fmt.Sprintf("`t`[%d*%s +: %d]", to, i, to) }
+		return append(head,
+			fmt.Sprintf("  reg [%d:0] `t`;", k*to-1),
+			"  integer `e`;",
+			"  integer `step`;",
+			"  begin",
+			fmt.Sprintf("    for (`e` = 0; `e` < %d; `e` = `e` + 1)", k),
+			fmt.Sprintf("      %s = %s;", at("`e`"), widened("`v`", "`e`", w, to, op.Signed)),
+			fmt.Sprintf("    for (`step` = 1; `step` < %d; `step` = 2*`step`)", k),
+			fmt.Sprintf("      for (`e` = 0; `e` + `step` < %d; `e` = `e` + 2*`step`)", k),
+			fmt.Sprintf("        %s = %s %s %s;", at("`e`"), at("`e`"), foldOps[op.Kind], at("(`e` + `step`)")),
+			fmt.Sprintf("    %s = `t`[%d:0];", name, to-1),
+			"  end",
+			"endfunction")
 	})
 }
 
@@ -179,45 +191,53 @@ func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
 	return call{fn, []expr{b.expr(mask), b.expr(cells)}}
 }
 
-// countBits is the rest of a column sum over single-bit cells, a word of 32 at a time, which
-// simulates fast.
+// countBits is the rest of a column sum over single-bit cells.
 func (b *builder) countBits(name string, k, g, to int, isSigned bool) []string {
+	rest := fmt.Sprintf("`mask`[%%[1]d:%%[2]d] & `cells`[%d*`g` + %%[2]d +: %%[3]d]", k)
+	word := fmt.Sprintf("`mask`[32*`j` +: 32] & `cells`[%d*`g` + 32*`j` +: 32]", k)
+	text := b.counted(k, to, isSigned, rest, word, "    ")
+	for i, l := range text {
+		if l == "  begin" {
+			text = slices.Insert(text, i+1, fmt.Sprintf("    for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g))
+			break
+		}
+	}
+	return append(text,
+		fmt.Sprintf("      %s = %s;", element(name, "`g`", to), low("`acc`", to, max(to, 6))),
+		"    end",
+		"  end",
+		"endfunction")
+}
+
+// counted declares acc and adds up k bits in it, 32 at a time, which simulates fast. word is
+// the text of 32 bits from 32*j on, rest that of the bits %[1]d down to %[2]d, %[3]d in all.
+func (b *builder) counted(k, to int, isSigned bool, rest, word, indent string) []string {
 	ones := b.function("count_ones", "ones", countOnes)
 	wide := max(to, 6)
 	op := "+"
-	if isSigned { // a set cell is -1
+	if isSigned { // a set bit is -1
 		op = "-"
 	}
-	term := func(x string) string {
+	add := func(x string) string {
 		if wide == 6 {
-			return fmt.Sprintf("`acc` %s %s(%s)", op, ones, x)
+			return fmt.Sprintf("`acc` = `acc` %s %s(%s);", op, ones, x)
 		}
-		return fmt.Sprintf("`acc` %s {%d'd0, %s(%s)}", op, wide-6, ones, x)
+		return fmt.Sprintf("`acc` = `acc` %s {%d'd0, %s(%s)};", op, wide-6, ones, x)
 	}
-	words, rest := k/32, k%32
+	words, left := k/32, k%32
 	var text []string
 	if words > 0 {
 		text = append(text, "  integer `j`;")
 	}
-	text = append(text,
-		fmt.Sprintf("  reg [%d:0] `acc`;", wide-1),
-		"  begin",
-		fmt.Sprintf("    for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g),
-		fmt.Sprintf("      `acc` = %d'd0;", wide))
+	text = append(text, fmt.Sprintf("  reg [%d:0] `acc`;", wide-1), "  begin", indent+fmt.Sprintf("  `acc` = %d'd0;", wide))
 	if words > 0 {
-		text = append(text,
-			fmt.Sprintf("      for (`j` = 0; `j` < %d; `j` = `j` + 1)", words),
-			fmt.Sprintf("        `acc` = %s;", term(fmt.Sprintf("`mask`[32*`j` +: 32] & `cells`[%d*`g` + 32*`j` +: 32]", k))))
+		text = append(text, indent+fmt.Sprintf("  for (`j` = 0; `j` < %d; `j` = `j` + 1)", words), indent+"    "+add(word))
 	}
-	if rest > 0 {
-		x := fmt.Sprintf("`mask`[%d:%d] & `cells`[%d*`g` + %d +: %d]", k-1, 32*words, k, 32*words, rest)
-		text = append(text, fmt.Sprintf("      `acc` = %s;", term(fmt.Sprintf("{%d'd0, %s}", 32-rest, x))))
+	if left > 0 {
+		x := fmt.Sprintf(rest, k-1, 32*words, left)
+		text = append(text, indent+"  "+add(fmt.Sprintf("{%d'd0, %s}", 32-left, x)))
 	}
-	return append(text,
-		fmt.Sprintf("      %s = %s;", element(name, "`g`", to), low("`acc`", to, wide)),
-		"    end",
-		"  end",
-		"endfunction")
+	return text
 }
 
 // low is the w low bits of a name of full bits.

@@ -2,6 +2,7 @@ package rtl
 
 import (
 	"fmt"
+	"strings"
 
 	"ohmloom/ir"
 )
@@ -21,7 +22,11 @@ func (b *builder) nameFor(n *ir.Node) string {
 	}
 	word := opWord(n)
 	for _, a := range n.Args {
-		if base := b.baseName(a); base != "" && len(base)+1+len(word) <= maxName {
+		base := b.baseName(a)
+		if strings.HasSuffix(base, "_"+word) {
+			return base
+		}
+		if base != "" && len(base)+1+len(word) <= maxName {
 			return base + "_" + word
 		}
 	}

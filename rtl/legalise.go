@@ -11,6 +11,7 @@ const (
 	maxInline = 56
 	maxRoot   = 160 // on the right-hand side of a register
 	maxLine   = 100
+	maxTerms  = 4   // of a reduction written out
 	maxChain  = 16  // multiplexers in one ?: chain
 	maxConst  = 128 // bits of a constant vector that is written again at each use
 )

@@ -15,7 +15,8 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("module %s: %s name %q %s; choose another name", e.Module, e.Kind, e.Name, e.Why)
 }
 
-// keywords are the reserved words of Verilog-2005 and SystemVerilog-2017.
+// keywords are the reserved words of Verilog-2005, SystemVerilog-2017 and C++, which
+// Verilator warns about.
 var keywords = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`
@@ -39,7 +40,13 @@ soft solve specify specparam static string strong strong0 strong1 struct super s
 sync_accept_on sync_reject_on table tagged task this throughout time timeprecision timeunit tran
 tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique unique0 unsigned
 until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0
-weak1 while wildcard wire with within wor xnor xor`) {
+weak1 while wildcard wire with within wor xnor xor
+alignas alignof asm auto bool catch char char16_t char32_t compl concept const_cast constexpr
+decltype delete double dynamic_cast explicit false float friend goto inline long mutable namespace
+noexcept nullptr operator private public register reinterpret_cast requires short sizeof
+static_assert static_cast switch template thread_local throw true try typeid typename unsigned
+volatile wchar_t and_eq bitand bitor not_eq or_eq xor_eq far near huge
+abort atomic_cancel interrupt pascal synchronized transaction_safe uint8_t uint16_t uint32_t vector`) {
 		m[w] = true
 	}
 	return m
@@ -57,7 +64,7 @@ func legal(name string) string {
 		}
 	}
 	if keywords[name] {
-		return "is a reserved word of Verilog or SystemVerilog"
+		return "is a reserved word of Verilog, SystemVerilog or C++"
 	}
 	return ""
 }

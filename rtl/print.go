@@ -26,7 +26,8 @@ func (p *printer) line(format string, a ...any) {
 	p.b.WriteByte('\n')
 }
 
-// code writes a statement, broken after maxLine characters where it has a space.
+// code writes a statement, broken after maxLine characters where it has a space; the note
+// is left out when it does not fit.
 func (p *printer) code(s, note string) {
 	if note != "" {
 		if len(s)+len(note)+4+2*p.indent <= maxLine {
@@ -34,7 +35,6 @@ func (p *printer) code(s, note string) {
 			p.line("%s", s)
 			return
 		}
-		p.line("// %s", note)
 	}
 	room := maxLine - 2*p.indent
 	lead := ""
@@ -83,7 +83,7 @@ func (p *printer) module(m *module) {
 		p.line("`ifndef SYNTHESIS")
 	}
 	p.indent++
-	p.section("", m.state)
+	p.section(m.state)
 	if len(m.genvar) > 0 {
 		p.line("")
 		p.line("genvar %s;", strings.Join(m.genvar, ", "))
@@ -92,13 +92,14 @@ func (p *printer) module(m *module) {
 		p.line("")
 		p.item(f)
 	}
-	p.section("", m.body)
+	p.section(m.body)
+	wires := false // wires of one instance stand together
 	for _, it := range m.insts {
-		if _, ok := it.(decl); !ok {
-			if _, ok := it.(assign); !ok {
-				p.line("")
-			}
+		_, isInstance := it.(*instance)
+		if isInstance || !wires {
+			p.line("")
 		}
+		wires = !isInstance
 		p.item(it)
 	}
 	for _, it := range m.clock {
@@ -109,7 +110,7 @@ func (p *printer) module(m *module) {
 		p.block("initial begin", m.rom, "end")
 	}
 	p.power(m)
-	p.section("", m.tail)
+	p.section(m.tail)
 	p.indent--
 	if m.macro {
 		p.line("`endif")
@@ -117,7 +118,7 @@ func (p *printer) module(m *module) {
 	p.line("endmodule")
 }
 
-func (p *printer) section(title string, items []item) {
+func (p *printer) section(items []item) {
 	if len(items) == 0 {
 		return
 	}
@@ -162,30 +163,51 @@ func (p *printer) ports(ports []portLine) {
 	for _, t := range ports {
 		wide = max(wide, len(rangeOf(t.net.width)))
 	}
-	group := ""
+	code := make([]string, len(ports))
 	for i, t := range ports {
-		if t.group != group {
-			if i > 0 {
-				p.line("")
-			}
-			if t.group != "" {
-				p.line("// %s", t.group)
-			}
-			group = t.group
-		}
-		s := fmt.Sprintf("%-6s wire %*s %s", t.dir, wide, rangeOf(t.net.width), t.net.name)
+		code[i] = fmt.Sprintf("%-6s wire %*s %s", t.dir, wide, rangeOf(t.net.width), t.net.name)
 		if wide == 0 {
-			s = fmt.Sprintf("%-6s wire %s", t.dir, t.net.name)
+			code[i] = fmt.Sprintf("%-6s wire %s", t.dir, t.net.name)
 		}
 		if i+1 < len(ports) {
-			s += ","
+			code[i] += ","
 		}
-		if t.doc != "" && len(s)+len(t.doc)+8 > maxLine {
-			p.comment(t.doc)
-		} else if t.doc != "" {
-			s += "  // " + strings.Join(strings.Fields(t.doc), " ")
+	}
+	for i := 0; i < len(ports); {
+		end := i + 1
+		for end < len(ports) && ports[end].group == ports[i].group {
+			end++
 		}
-		p.line("%s", s)
+		if i > 0 {
+			p.line("")
+		}
+		if g := oneLine(ports[i].group); g != "" {
+			p.line("// %s", g)
+		}
+		p.portGroup(ports[i:end], code[i:end])
+		i = end
+	}
+}
+
+// portGroup writes ports one below the other, with their comments in a column.
+func (p *printer) portGroup(ports []portLine, code []string) {
+	column := 0
+	for i, t := range ports {
+		if t.doc != "" && len(code[i])+len(oneLine(t.doc))+6 <= maxLine {
+			column = max(column, len(code[i]))
+		}
+	}
+	for i, t := range ports {
+		doc := oneLine(t.doc)
+		switch {
+		case doc == "":
+			p.line("%s", code[i])
+		case len(code[i]) > column || column+len(doc)+6 > maxLine:
+			p.comment(doc)
+			p.line("%s", code[i])
+		default:
+			p.line("%-*s  // %s", column, code[i], doc)
+		}
 	}
 }
 

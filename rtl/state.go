@@ -103,6 +103,7 @@ func (b *builder) powerOn() {
 	for i, r := range b.m.Regs {
 		p.words(b.regs[i].name, r.Type, ir.InitKey(b.m.Name, r.Name), b)
 	}
+	var files []loaded
 	for i, mem := range b.m.Mems {
 		name := b.mems[i]
 		switch {
@@ -114,10 +115,11 @@ func (b *builder) powerOn() {
 		if mem.Q != nil {
 			p.words(b.memq[i].name, mem.Type, ir.InitKey(b.m.Name, mem.Name+".q"), b)
 		}
-		if mem.Loaded && mem.Init == nil {
-			p.load(name, mem, b)
+		if isTable(mem) {
+			files = append(files, loaded{name, mem.Name})
 		}
 	}
+	p.load(files, b)
 	b.out.rom = p.rom
 	if len(p.text) == 0 {
 		return
@@ -224,17 +226,26 @@ func (p *power) contents(name string, mem *ir.Mem) {
 	p.rom = append(p.rom, line)
 }
 
-// load reads the contents of a memory from the file that its instance has below +tables.
-func (p *power) load(name string, mem *ir.Mem, b *builder) {
-	prefix, path, file := b.names.pick(mem.Name+"_tables"), b.names.pick(mem.Name+"_path"), b.names.pick(mem.Name+"_file")
+// load reads the contents of memories from the files that the instance has below +tables; a
+// missing file leaves the seeded words.
+func (p *power) load(list []loaded, b *builder) {
+	if len(list) == 0 {
+		return
+	}
+	prefix, path, file := b.names.pick("init_tables"), b.names.pick("init_path"), b.names.pick("init_file")
 	p.vars = append(p.vars,
 		fmt.Sprintf("reg [8*512-1:0] %s;", prefix), fmt.Sprintf("reg [8*1024-1:0] %s;", path), fmt.Sprintf("integer %s;", file))
 	p.add("if ($value$plusargs(\"tables=%%s\", %s)) begin", prefix)
-	p.add("  $sformat(%s, \"%%0s%%m.%s.memh\", %s);", path, mem.Name, prefix)
-	p.add("  %s = $fopen(%s, \"r\");", file, path)
-	p.add("  if (%s != 0) begin", file)
-	p.add("    $fclose(%s);", file)
-	p.add("    $readmemh(%s, %s);", path, name)
-	p.add("  end")
+	for _, m := range list {
+		p.add("  $sformat(%s, \"%%0s%%m.%s.memh\", %s);", path, m.key, prefix)
+		p.add("  %s = $fopen(%s, \"r\");", file, path)
+		p.add("  if (%s != 0) begin", file)
+		p.add("    $fclose(%s);", file)
+		p.add("    $readmemh(%s, %s);", path, m.name)
+		p.add("  end")
+	}
 	p.add("end")
 }
+
+// loaded is a memory that has a file: its name in Verilog and in the file's name.
+type loaded struct{ name, key string }
