@@ -350,7 +350,7 @@ func namesDesign() *ir.Module {
 	s := m.Reg("reg", ir.Bits(4), 0)
 	s.Set(r.Q.Xor(i).Named("wire"))
 	m.Out("acc_d", r.Q, "like the register's Verilog name")
-	m.Out("y", s.Q.Named("end").Add(a), "")
+	m.Out("y", s.Q.Named("switch").Add(a), "")
 	v := m.In("v", ir.Vec(3, 4), "")
 	m.Out("z", v.Add(i), "")
 	m.Out("init_i", v.Mul(i), "")

@@ -15,11 +15,8 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("module %s: %s name %q %s; choose another name", e.Module, e.Kind, e.Name, e.Why)
 }
 
-// keywords are the reserved words of Verilog-2005, SystemVerilog-2017 and C++, which
-// Verilator warns about.
-var keywords = func() map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(`
+// keywords are the reserved words of Verilog-2005 and SystemVerilog-2017.
+var keywords = wordSet(`
 accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
 before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle
 checker class clocking cmos config const constraint context continue cover covergroup coverpoint
@@ -40,17 +37,25 @@ soft solve specify specparam static string strong strong0 strong1 struct super s
 sync_accept_on sync_reject_on table tagged task this throughout time timeprecision timeunit tran
 tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique unique0 unsigned
 until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0
-weak1 while wildcard wire with within wor xnor xor
+weak1 while wildcard wire with within wor xnor xor`)
+
+// avoided are words of C++ that Verilator warns about; names that can be chosen are chosen
+// otherwise.
+var avoided = wordSet(`
 alignas alignof asm auto bool catch char char16_t char32_t compl concept const_cast constexpr
 decltype delete double dynamic_cast explicit false float friend goto inline long mutable namespace
 noexcept nullptr operator private public register reinterpret_cast requires short sizeof
 static_assert static_cast switch template thread_local throw true try typeid typename unsigned
 volatile wchar_t and_eq bitand bitor not_eq or_eq xor_eq far near huge
-abort atomic_cancel interrupt pascal synchronized transaction_safe uint8_t uint16_t uint32_t vector`) {
+abort atomic_cancel interrupt pascal synchronized transaction_safe uint8_t uint16_t uint32_t vector`)
+
+func wordSet(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
 		m[w] = true
 	}
 	return m
-}()
+}
 
 // legal says why name is not a Verilog identifier, or "".
 func legal(name string) string {
@@ -64,7 +69,7 @@ func legal(name string) string {
 		}
 	}
 	if keywords[name] {
-		return "is a reserved word of Verilog, SystemVerilog or C++"
+		return "is a reserved word of Verilog or SystemVerilog"
 	}
 	return ""
 }
@@ -110,7 +115,7 @@ func identifier(s string) string {
 	if s == "" || '0' <= s[0] && s[0] <= '9' {
 		s = "n" + s
 	}
-	if keywords[s] {
+	if keywords[s] || avoided[s] {
 		s += "_v"
 	}
 	return s

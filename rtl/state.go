@@ -16,9 +16,7 @@ func (b *builder) registers() {
 			if r.Reset != nil {
 				last.rst = all(b.rst)
 			}
-			if r.En != nil {
-				last.en = b.expr(r.En)
-			}
+			last.en = b.enable(r.En)
 			b.out.clock = append(b.out.clock, last)
 		}
 		q := all(b.regs[i])
@@ -48,7 +46,7 @@ func (b *builder) memories() {
 	for i, mem := range b.m.Mems {
 		name := b.mems[i]
 		if mem.Q != nil {
-			c := &clocked{note: "read port of " + mem.Name, en: b.orNil(mem.REn)}
+			c := &clocked{note: "read port of " + mem.Name, en: b.enable(mem.REn)}
 			c.next = []assign{{all(b.memq[i]), b.memRead(mem, mem.RAddr)}}
 			b.out.clock = append(b.out.clock, c)
 		}
@@ -56,8 +54,11 @@ func (b *builder) memories() {
 			continue
 		}
 		guard, index := b.index(mem.WAddr, mem.Depth)
-		en := b.expr(mem.WEn)
-		if guard != nil {
+		en := b.enable(mem.WEn)
+		switch {
+		case en == nil:
+			en = guard
+		case guard != nil:
 			en = binop{"&", en, guard}
 		}
 		c := &clocked{note: "write port of " + mem.Name, en: en}
@@ -66,8 +67,12 @@ func (b *builder) memories() {
 	}
 }
 
-func (b *builder) orNil(n *ir.Node) expr {
+// enable is nil for what is always enabled.
+func (b *builder) enable(n *ir.Node) expr {
 	if n == nil {
+		return nil
+	}
+	if c, ok := n.Op.(ir.Const); ok && c.Val[0] == 1 {
 		return nil
 	}
 	return b.expr(n)
