@@ -60,8 +60,11 @@ func openEngines(ctx context.Context, d *ir.Design, names []string) ([]verify.En
 			for _, e := range engines {
 				if e.name == name {
 					eng, err := e.open(ctx, d) // not gctx: an engine lives on after the group
+					if err != nil {
+						return err // and no eng, which is a nil pointer in an interface
+					}
 					opened[i] = eng
-					return err
+					return nil
 				}
 			}
 			panic(fmt.Sprintf("cli: no engine %q", name))
