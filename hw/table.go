@@ -16,5 +16,8 @@ var Table = []Entry{
 	{"exp_rom", "exponential of the softmax", randomExpROM, expROMWork},
 	{"divider", "restoring divider", randomDivider, dividerWork},
 	{"softmax", "integer softmax with reciprocals", randomSoftmax, softmaxWork},
+	{"consmax", "softmax without maximum and sum", randomConSmax, conSmaxWork},
+	{"normalise", "weighted sums to attention outputs", randomNormalise, normaliseWork},
+	{"register_slice", "two beats in registers", randomRegisterSlice, registerSliceWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
