@@ -57,9 +57,12 @@ func (e *emitter) emit(it *item) {
 		e.at(it, it.v.lanes, it.v.units)
 		e.define(it.v)
 	case samples:
-		e.at(it, 1, it.v.Type.N)
-		dst := jen.Id("out").Index(e.u.plus(constant(it.first)).code())
-		e.add(dst.Op("=").Uint64().Parens(e.elem(it.v, e.l, e.u)))
+		e.at(it, 1, it.v.units)
+		dst := jen.Id("out").Dot(it.port.name)
+		if it.v.units > 1 {
+			dst = dst.Index(e.u.code())
+		}
+		e.add(dst.Op("=").Add(e.unit(it.v, e.l, e.u)))
 	case commits:
 		e.at(it, it.reg.q.lanes, it.reg.q.units)
 		e.commit(it.reg)
@@ -93,7 +96,7 @@ func (e *emitter) note(v *val, l, u index) {
 	a := access{v, false}
 	sp := spaceOf(v.lanes, v.units)
 	switch {
-	case v.class == constVal || v == rstVal:
+	case v.class == constVal || v.class == input || v == rstVal:
 		return
 	case e.rec.bulk || v.rows:
 	case sp != e.rec.space:
@@ -168,9 +171,9 @@ func (e *emitter) load(v *val, l, u index) *jen.Statement {
 	switch {
 	case v.class == constVal:
 		return e.constant(v, flat)
-	case v.class == state && v.lanes*v.units == 1:
+	case (v.class == state || v.class == input) && v.lanes*v.units == 1:
 		return jen.Id(v.name)
-	case v.class == state:
+	case v.class == state || v.class == input:
 		return jen.Id(v.name).Index(flat.code())
 	case v.rows && v.lanes == 1:
 		return jen.Id(v.name).Index(u.code())

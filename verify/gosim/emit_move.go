@@ -221,7 +221,7 @@ func (e *emitter) array(a, v *val) (string, bool) {
 	if c := e.it.subst[owner]; c != nil {
 		owner = c
 	}
-	if owner.class == state {
+	if owner.class == state || owner.class == input {
 		if e.rt != nil && e.it.group.changes(owner) {
 			return "", false
 		}

@@ -40,9 +40,6 @@ func (e *emitter) element(v *val, l, x index) *jen.Statement {
 	w, t := v.Type.W, v.elemWidth()
 	arg := func(i int) *jen.Statement { return e.arg(v, i, l, x) }
 	switch op := v.Op.(type) {
-	case ir.Input:
-		word := jen.Id("in").Index(x.plus(constant(v.inIndex)).code())
-		return masked(goType(t).Parens(word), w, t)
 	case ir.Binary:
 		return e.binary(op.Kind, arg(0), arg(1), w, t)
 	case ir.Not:

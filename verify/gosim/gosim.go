@@ -24,6 +24,7 @@ type Options struct {
 	CacheDir string        // where built programs are kept; "" is cache.Default
 	Wait     time.Duration // the longest wait for one answer of the worker; 0 is two minutes
 
+	pipes bool // records through the pipes even where memory can be shared
 }
 
 // New generates, builds and starts the simulator of d, which must have passed ir.Check. The
@@ -45,7 +46,7 @@ func New(ctx context.Context, d *ir.Design, opt Options) (verify.Engine, error) 
 	if opt.Wait == 0 {
 		opt.Wait = 2 * time.Minute
 	}
-	w, err := start(ctx, program, d.Name, opt)
+	w, err := start(ctx, program, d.Name, p.in.bytes+p.out.bytes, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +87,11 @@ func (e *Engine) Power(seed uint64, img *ir.Image) error {
 
 // Run is described at verify.Engine.
 func (e *Engine) Run(in, out []uint64, n int) error {
-	if len(in) < n*e.plan.inWords || len(out) < n*e.plan.outWords {
+	if len(in) < n*e.plan.in.words || len(out) < n*e.plan.out.words {
 		return fmt.Errorf("gosim: %d cycles need %d input and %d output words, got %d and %d",
-			n, n*e.plan.inWords, n*e.plan.outWords, len(in), len(out))
+			n, n*e.plan.in.words, n*e.plan.out.words, len(in), len(out))
 	}
-	return e.worker.run(in, out, n, e.plan.inWords, e.plan.outWords)
+	return e.worker.run(&e.plan.in, &e.plan.out, in, out, n)
 }
 
 // Close ends the worker. It may be called twice.

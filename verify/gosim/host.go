@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,12 +15,15 @@ import (
 )
 
 const (
-	magic    = 0x6f686d6c6f6f6d31
+	magic    = 0x6f686d6c6f6f6d32
 	kindLoad = 1
 	kindRun  = 2
 
-	batchBytes = 64 << 10        // records sent at a time, about
-	closeWait  = 5 * time.Second // for the end of a worker that was killed
+	slotBytes = 256 << 10       // records of a batch, input and output
+	slots     = 2               // batches under way, where memory is shared
+	parts     = 4               // batches a call is cut into, so that packing overlaps execution
+	fewCycles = 64              // and that are not worth cutting
+	closeWait = 5 * time.Second // for the end of a worker that was killed
 )
 
 // worker is the process of a built simulator. A goroutine waits for it from the start, so
@@ -36,15 +40,24 @@ type worker struct {
 	gone   chan struct{} // closed when the process has been waited for
 	exit   error         // how it ended; read after gone
 	broken error         // the first failure; every later call repeats it
+
+	slotBytes int      // room for the records of a batch
+	shared    []byte   // the slots, when both processes map them
+	own       []uint64 // the only slot, when the records go through the pipes
 }
 
-func start(ctx context.Context, program, design string, opt Options) (*worker, error) {
+// start runs program, which takes in and shows recordBytes bytes a cycle.
+func start(ctx context.Context, program, design string, recordBytes int, opt Options) (*worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("gosim: starting the simulator of %s: %w", design, err)
 	}
 	runCtx, cancel := context.WithCancel(ctx)
-	w := &worker{design: design, wait: opt.Wait, ctx: ctx, cancel: cancel, stderr: &tail{}, gone: make(chan struct{})}
+	w := &worker{design: design, wait: opt.Wait, ctx: ctx, cancel: cancel, stderr: &tail{}, gone: make(chan struct{}),
+		slotBytes: max(slotBytes, recordBytes)}
 	w.cmd = exec.CommandContext(runCtx, program)
+	if !opt.pipes {
+		defer w.share().Close()
+	}
 	w.cmd.Stderr = w.stderr
 	w.cmd.WaitDelay = closeWait
 	childIn, in, err := os.Pipe()
@@ -65,6 +78,7 @@ func start(ctx context.Context, program, design string, opt Options) (*worker, e
 		cancel()
 		in.Close()
 		out.Close()
+		w.unshare()
 		return nil, fmt.Errorf("gosim: the simulator of %s does not start: %w", design, err)
 	}
 	go func() {
@@ -74,49 +88,104 @@ func start(ctx context.Context, program, design string, opt Options) (*worker, e
 	return w, nil
 }
 
+// share maps memory that the process will map too, if there is such a thing here. The file is
+// to be closed when the process was started.
+func (w *worker) share() *os.File {
+	mem, file, err := shareMemory(slots * w.slotBytes)
+	if err != nil {
+		return nil // the pipes do
+	}
+	w.shared, w.cmd.ExtraFiles = mem, []*os.File{file}
+	w.cmd.Args = append(w.cmd.Args, strconv.Itoa(len(mem)))
+	return file
+}
+
+func (w *worker) unshare() {
+	if w.shared != nil {
+		unshare(w.shared)
+		w.shared = nil
+	}
+}
+
 // load sends a power-on state.
 func (w *worker) load(state []uint64) error {
 	return w.guard(fmt.Sprintf("to load %d words of state", len(state)), func(alive func()) error {
 		sent := make(chan error, 1)
-		go func() { sent <- w.send([]uint64{magic, kindLoad, uint64(len(state))}, state) }()
-		err := w.receiveHead(kindLoad, len(state))
-		if err != nil {
+		go func() { sent <- w.send(kindLoad, len(state), 0, raw(state)) }()
+		if err := w.receiveHead(kindLoad, len(state), 0); err != nil {
 			return err
 		}
 		return <-sent
 	})
 }
 
-// run sends n cycles in batches; answers are read while later batches are on their way.
-func (w *worker) run(in, out []uint64, n, inWords, outWords int) error {
+// batch is a stretch of cycles under way.
+type batch struct {
+	first, n, slot int
+	out            []byte
+}
+
+// run executes n cycles in batches. Where memory is shared, the pipes carry only heads, and
+// one batch is packed and another unpacked while the worker runs. Else the records follow the
+// heads, and one batch ends before the next begins.
+func (w *worker) run(in, out *record, src, dst []uint64, n int) error {
 	if n == 0 {
 		return nil
 	}
-	batch := max(1, batchBytes/8/(inWords+outWords))
-	return w.guard(fmt.Sprintf("to run batches of %d cycles", min(n, batch)), func(alive func()) error {
-		sent := make(chan error, 1)
-		go func() {
-			for k := 0; k < n; k += batch {
-				m := min(batch, n-k)
-				if err := w.send([]uint64{magic, kindRun, uint64(m)}, in[k*inWords:(k+m)*inWords]); err != nil {
-					sent <- err
-					return
+	depth := 1
+	if w.shared != nil {
+		depth = slots
+	}
+	cut := min(w.slotBytes/(in.bytes+out.bytes), max(fewCycles, (n+parts-1)/parts))
+	return w.guard(fmt.Sprintf("to run batches of %d cycles", min(n, cut)), func(alive func()) error {
+		var under []batch
+		for k := 0; k < n || len(under) > 0; {
+			if len(under) == depth || k >= n {
+				b := under[0]
+				under = under[1:]
+				if err := w.finish(b); err != nil {
+					return err
 				}
+				out.unpack(dst[b.first*out.words:], b.out, b.n)
+				alive()
+				continue
 			}
-			sent <- nil
-		}()
-		for k := 0; k < n; k += batch {
-			m := min(batch, n-k)
-			if err := w.receiveHead(kindRun, m); err != nil {
+			b := batch{first: k, n: min(cut, n-k), slot: k / cut % depth}
+			mem := w.slot(b.slot)
+			records := mem[:b.n*in.bytes]
+			b.out = mem[len(records):][:b.n*out.bytes]
+			in.pack(records, src[k*in.words:], b.n)
+			if w.shared != nil {
+				records = nil
+			}
+			if err := w.send(kindRun, b.n, b.slot, records); err != nil {
 				return err
 			}
-			if err := w.receive(out[k*outWords : (k+m)*outWords]); err != nil {
-				return err
-			}
-			alive()
+			under = append(under, b)
+			k += b.n
 		}
-		return <-sent
+		return nil
 	})
+}
+
+// finish waits for the end of a batch.
+func (w *worker) finish(b batch) error {
+	if err := w.receiveHead(kindRun, b.n, b.slot); err != nil || w.shared != nil {
+		return err
+	}
+	_, err := io.ReadFull(w.out, b.out)
+	return err
+}
+
+// slot is the memory for the records of a batch.
+func (w *worker) slot(i int) []byte {
+	if w.shared != nil {
+		return w.shared[i*w.slotBytes:][:w.slotBytes]
+	}
+	if w.own == nil {
+		w.own = make([]uint64, w.slotBytes/8)
+	}
+	return raw(w.own)
 }
 
 // guard runs an exchange that must make progress every w.wait; a worker that does not is
@@ -154,31 +223,23 @@ func raw(s []uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*8)
 }
 
-func (w *worker) send(head, data []uint64) error {
-	if _, err := w.in.Write(raw(head)); err != nil {
+// send writes a request and its data.
+func (w *worker) send(kind, n, slot int, data []byte) error {
+	head := [4]uint64{magic, uint64(kind), uint64(n), uint64(slot)}
+	if _, err := w.in.Write(raw(head[:])); err != nil || len(data) == 0 {
 		return err
 	}
-	if len(data) == 0 {
-		return nil
-	}
-	_, err := w.in.Write(raw(data))
+	_, err := w.in.Write(data)
 	return err
 }
 
-func (w *worker) receive(s []uint64) error {
-	if len(s) == 0 {
-		return nil
-	}
-	_, err := io.ReadFull(w.out, raw(s))
-	return err
-}
-
-func (w *worker) receiveHead(kind, n int) error {
-	var head [3]uint64
-	if err := w.receive(head[:]); err != nil {
+// receiveHead waits for the answer to a request.
+func (w *worker) receiveHead(kind, n, slot int) error {
+	var head [4]uint64
+	if _, err := io.ReadFull(w.out, raw(head[:])); err != nil {
 		return err
 	}
-	if head != [3]uint64{magic, uint64(kind), uint64(n)} {
+	if head != [4]uint64{magic, uint64(kind), uint64(n), uint64(slot)} {
 		return fmt.Errorf("the answer begins with %x", head)
 	}
 	return nil
@@ -199,6 +260,7 @@ func (w *worker) kill() error {
 
 func (w *worker) close() error {
 	w.kill()
+	w.unshare()
 	if w.broken == nil {
 		w.broken = fmt.Errorf("gosim: the simulator of %s was closed", w.design)
 	}

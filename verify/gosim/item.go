@@ -48,7 +48,7 @@ type item struct {
 	v     *val // computes: the value; samples: what the port shows
 	reg   *reg
 	mem   *mem
-	first int // samples: first word in the output record
+	port  *field // samples: where it goes
 	space space
 	bulk  bool // loops by itself; stands in straight-line code
 	group *group
@@ -85,10 +85,8 @@ type copyOf struct{}
 func (p *plan) items() []*item {
 	var all []*item
 	add := func(it *item) { all = append(all, it) }
-	at := 0
-	for _, v := range p.outs {
-		add(&item{kind: samples, v: v, first: at, space: spaceOf(1, v.Type.N)})
-		at += v.Type.N
+	for i, v := range p.outs {
+		add(&item{kind: samples, v: v, port: p.out.fields[i], space: spaceOf(1, v.units)})
 	}
 	for _, r := range p.regs {
 		add(&item{kind: commits, reg: r, space: spaceOf(r.q.lanes, r.q.units)})

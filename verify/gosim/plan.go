@@ -16,6 +16,7 @@ const (
 	view                  // another value read at another index; never stored
 	state                 // the present word of a register or of a memory's read port
 	computed              // computed every cycle
+	input                 // an input port, read where the record has it
 )
 
 // val is a value with its place in the generated program.
@@ -36,10 +37,9 @@ type val struct {
 	width int    // bits of the Go type of a unit: 8, 16, 32 or 64
 	name  string // Go identifier
 
-	item    *item // what computes it (class computed)
-	stored  bool  // lives in a package variable; else in a local of its group
-	rows    bool  // stored as one pointer a lane into a memory
-	inIndex int   // Input: its first word in the input record
+	item   *item // what computes it (class computed)
+	stored bool  // lives in a package variable; else in a local of its group
+	rows   bool  // stored as one pointer a lane into a memory
 }
 
 type reg struct {
@@ -67,8 +67,7 @@ type plan struct {
 	mems      []*mem
 	groups    []*group
 	names     map[string]bool
-	inWords   int
-	outWords  int
+	in, out   record // what travels
 }
 
 func newPlan(prog *flat.Program) *plan {
@@ -103,7 +102,23 @@ func newPlan(prog *flat.Program) *plan {
 		m.bits, m.units, m.width = layout(m.Type)
 		m.name = p.fresh(join(m.Path))
 	}
+	p.ports()
 	return p
+}
+
+// ports lays out the records. The input record begins with the reset bit.
+func (p *plan) ports() {
+	p.in.add("rst", ir.Bits(1))
+	for _, v := range p.ins {
+		name := p.fresh(p.baseName(v))
+		p.in.add(name, v.Type)
+		v.name = "in." + name
+	}
+	for i, port := range p.prog.Design.Top.Outputs() {
+		p.out.add(p.fresh(join("."+port.Name)), p.outs[i].Type)
+	}
+	p.in.place()
+	p.out.place()
 }
 
 // connect resolves the references of state to values.
@@ -121,16 +136,11 @@ func (p *plan) connect() {
 		m.q, m.raddr, m.ren = at(m.Q), at(m.RAddr), at(m.REn)
 		m.waddr, m.wdata, m.wen = at(m.WAddr), at(m.WData), at(m.WEn)
 	}
-	p.inWords = 1
 	for _, v := range p.prog.Ins {
-		in := p.vals[v.ID]
-		in.inIndex = p.inWords
-		p.inWords += v.Type.N
-		p.ins = append(p.ins, in)
+		p.ins = append(p.ins, at(v))
 	}
 	for _, v := range p.prog.Outs {
-		p.outs = append(p.outs, p.vals[v.ID])
-		p.outWords += v.Type.N
+		p.outs = append(p.outs, at(v))
 	}
 }
 
@@ -256,6 +266,8 @@ func (p *plan) place(v *val) {
 		v.class = constVal
 	case ir.RegOut, ir.MemOut:
 		v.class, v.stored = state, true
+	case ir.Input:
+		v.class = input
 	case ir.Splat, ir.Elems:
 		if !v.bits {
 			v.class = view
@@ -273,7 +285,7 @@ func (p *plan) place(v *val) {
 		v.rows = v.units > 1
 		v.stored = v.rows
 	}
-	if v.class != view {
+	if v.class != view && v.class != input {
 		v.name = p.fresh(p.baseName(v))
 	}
 }
@@ -352,8 +364,8 @@ func reservedNames() map[string]bool {
 		bool byte int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 uintptr string error true false nil iota
 		append cap clear close complex copy delete imag len make max min new panic print println real recover any
 		init main step load in out rst i j k b e l n w s word acc_ addr row fmt os io bits math unsafe binary bufio
-		inWords outWords stateWords bit sel8 sel16 sel32 sel64 v8 v16 v32 v64 getBits orBits takeBit tail words
-		magic kindLoad kindRun run grow raw receive send fail unsafe`) {
+		input output inBytes outBytes stateWords bit sel8 sel16 sel32 sel64 v8 v16 v32 v64 getBits orBits takeBit tail words
+		magic kindLoad kindRun run raw receive send fail shared mapShared sharedMemory strconv syscall errors`) {
 		m[s] = true
 	}
 	return m

@@ -24,15 +24,15 @@ func generate(d *ir.Design) ([]byte, *plan, error) {
 	f := jen.NewFile("main")
 	f.HeaderComment("Code generated from the hardware IR of " + d.Name + ". DO NOT EDIT.")
 	step := pr.step()
-	f.Const().Defs(
-		jen.Id("inWords").Op("=").Lit(p.inWords),
-		jen.Id("outWords").Op("=").Lit(p.outWords),
-		jen.Id("stateWords").Op("=").Lit(p.stateWords()))
+	f.Const().Id("stateWords").Op("=").Lit(p.stateWords())
+	f.Comment("input is what step takes in.")
+	f.Type().Id("input").Struct(p.in.declare()...)
+	f.Comment("output is what step shows.")
+	f.Type().Id("output").Struct(p.out.declare()...)
 	pr.variables(f)
 	f.Comment("step runs one cycle: settle, sample the outputs, clock edge.")
 	f.Func().Id("step").Params(
-		jen.Id("in").Op("*").Index(jen.Id("inWords")).Uint64(),
-		jen.Id("out").Op("*").Index(jen.Id("outWords")).Uint64()).Block(step...)
+		jen.Id("in").Op("*").Id("input"), jen.Id("out").Op("*").Id("output")).Block(step...)
 	f.Comment("load puts the design into a power-on state.")
 	f.Func().Id("load").Params(jen.Id("w").Index().Uint64()).Block(p.load()...)
 	var b bytes.Buffer
@@ -40,6 +40,22 @@ func generate(d *ir.Design) ([]byte, *plan, error) {
 		return nil, nil, fmt.Errorf("gosim: the program for %s does not print: %w", d.Name, err)
 	}
 	return b.Bytes(), p, nil
+}
+
+// declare lists the fields of the struct.
+func (r *record) declare() []jen.Code {
+	var code []jen.Code
+	for _, f := range r.ordered() {
+		t := goType(f.width)
+		if f.units > 1 {
+			t = jen.Index(jen.Lit(f.units)).Add(t)
+		}
+		code = append(code, jen.Id(f.name).Add(t))
+	}
+	if n := r.place(); n > 0 {
+		code = append(code, jen.Id("_").Index(jen.Lit(n)).Uint8())
+	}
+	return code
 }
 
 type printer struct {
@@ -65,7 +81,7 @@ func (pr *printer) step() []jen.Code {
 	}
 	begin := func() { e.out, e.uses, e.late, e.rst, e.clk = new([]jen.Code), map[*val]int{}, nil, nil, nil }
 	begin()
-	e.add(jen.Id("rst").Op(":=").Id("in").Index(jen.Lit(0)).Op("&").Lit(1))
+	e.add(jen.Id("rst").Op(":=").Id("in").Dot("rst"))
 	take(rstVal)
 	for _, g := range pr.p.groups {
 		if !g.space.scalar() {

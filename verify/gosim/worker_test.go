@@ -3,6 +3,7 @@ package gosim
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 	case "dies":
 		os.Stderr.WriteString("worker says why\n")
 		os.Exit(7)
+	case "dies in a run":
+		io.ReadFull(os.Stdin, make([]byte, 32))
+		os.Exit(7)
 	case "babbles":
 		os.Stdout.WriteString(strings.Repeat("babble, ", 1000))
 		time.Sleep(time.Hour)
@@ -40,12 +44,19 @@ func playing(t *testing.T, ctx context.Context, part string, wait time.Duration)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := start(ctx, self, "design_x", Options{Wait: wait})
+	w, err := start(ctx, self, "design_x", 16, Options{Wait: wait})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.close() })
 	return w
+}
+
+func anyRecord() *record {
+	r := &record{}
+	r.add("port", ir.Bits(8))
+	r.place()
+	return r
 }
 
 func wantAll(t *testing.T, err error, parts ...string) {
@@ -75,7 +86,7 @@ func ended(t *testing.T, w *worker) {
 
 func TestHangingWorkerIsEndedAndTheErrorSaysWhatWasWaitedFor(t *testing.T) {
 	w := playing(t, t.Context(), "hangs", 200*time.Millisecond)
-	err := w.run(make([]uint64, 20), make([]uint64, 10), 10, 2, 1)
+	err := w.run(anyRecord(), anyRecord(), make([]uint64, 10), make([]uint64, 10), 10)
 	wantAll(t, err, "design_x", "200ms", "to run batches of 10 cycles")
 	ended(t, w)
 	if again := w.load(nil); again != err {
@@ -99,7 +110,7 @@ func TestWorkerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := playing(t, ctx, "hangs", time.Minute)
 	go cancel()
-	err := w.run(make([]uint64, 2), make([]uint64, 1), 1, 2, 1)
+	err := w.run(anyRecord(), anyRecord(), make([]uint64, 1), make([]uint64, 1), 1)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("err %v", err)
 	}
