@@ -19,5 +19,6 @@ var Table = []Entry{
 	{"consmax", "softmax without maximum and sum", randomConSmax, conSmaxWork},
 	{"normalise", "weighted sums to attention outputs", randomNormalise, normaliseWork},
 	{"register_slice", "two beats in registers", randomRegisterSlice, registerSliceWork},
+	{"array_buffered", "output-stationary systolic array, drained while it computes", randomBufferedArray, bufferedArrayWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
