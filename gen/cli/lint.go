@@ -12,6 +12,7 @@ import (
 
 	"ohmloom/gen/tools"
 	"ohmloom/verify"
+	"ohmloom/verify/verilated/vlog"
 )
 
 // lintResult is what Verilator says of the emitted Verilog with all warnings on.
@@ -46,11 +47,11 @@ func (a *app) lint(ctx context.Context, d *description) (*lintResult, error) {
 	defer cancel()
 	cmd := exec.CommandContext(bounded, verilator.Path, "--lint-only", "-Wall", "--top-module", b.Top, "-f", "sim.f")
 	cmd.Dir = dir
-	cmd.WaitDelay = 5 * time.Second
+	vlog.Group(cmd) // verilator is a script that starts the program
 	out, err := cmd.CombinedOutput()
 	res := &lintResult{Tool: "Verilator " + verilator.Version, Messages: []string{}}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		if line != "" {
+		if line != "" && !strings.HasPrefix(line, "- ") { // newer versions report their own work
 			res.Messages = append(res.Messages, line)
 		}
 	}
