@@ -2,6 +2,7 @@ package gosim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -76,7 +77,7 @@ func programName() string {
 
 // findGo is the go command and its version.
 func findGo(ctx context.Context) (path, version string, err error) {
-	path, err = exec.LookPath("go")
+	path, err = exec.LookPath(cmp.Or(os.Getenv("OHMLOOM_GO"), "go"))
 	if err != nil {
 		return "", "", &verify.ToolError{Tool: "go", Wanted: oldestGo, Package: "golang-go"}
 	}
@@ -131,7 +132,8 @@ func amd64Level() string {
 func goBuild(ctx context.Context, goCmd, version, dir string) error {
 	cmd := exec.CommandContext(ctx, goCmd, append(buildFlags[:len(buildFlags):len(buildFlags)], "-o", programName(), ".")...)
 	cmd.Dir = dir
-	cmd.Env = goEnv(filepath.Dir(dir))
+	cmd.Env = append(goEnv(filepath.Dir(dir)), "GOTMPDIR="+dir)           // removed with dir when the build is stopped
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops its compilers, killed it could not
 	cmd.WaitDelay = 5 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return toolFailed(ctx, version, err, out)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -100,11 +101,15 @@ func older(have, want string) bool {
 }
 
 // Run runs the tool in dir and gives what it printed. A failure is a *verify.ToolError with
-// the end of the output; a ctx that ends kills the tool and all that it started.
+// the end of the output; a ctx that ends kills the tool and all that it started. Its
+// temporary files are below dir, which the caller removes.
 func (f *Found) Run(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, f.Path, args...)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+	if filepath.IsAbs(dir) {
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	}
 	Group(cmd)
 	err := cmd.Run()
 	if err == nil {
