@@ -1,6 +1,8 @@
 package gosim
 
 import (
+	"strings"
+
 	"github.com/dave/jennifer/jen"
 
 	"ohmloom/ir"
@@ -74,21 +76,64 @@ func store(v *val, l, u index) *jen.Statement {
 	return jen.Id(v.name + storeSuffix).Index(l.times(v.units).plus(u).code())
 }
 
+// maxUnrolled bounds the parts that a join of several lanes is printed as without a loop.
+const maxUnrolled = 128
+
 func (e *emitter) join(v *val) {
 	if v.bits {
 		e.joinBits(v)
 		return
 	}
-	e.each("l", v.lanes, func(l index) {
-		at := 0
+	lane := func(l index) {
+		at := l.times(v.units)
 		for _, a := range v.args {
 			al := a.lane(l.times(v.div))
-			e.each("e", a.Type.N, func(x index) {
-				e.add(store(v, l, x.plus(constant(at))).Op("=").Add(e.elem(a, al, x)))
-			})
-			at += a.Type.N
+			e.fill(v, at, a.Type.N, func(x index) place { return resolve(a, al, x) })
+			at = at.plus(constant(a.Type.N))
 		}
+	}
+	if v.lanes*len(v.args) > maxUnrolled {
+		e.each("l", v.lanes, lane)
+		return
+	}
+	for l := range v.lanes {
+		lane(constant(l))
+	}
+}
+
+// fill gives n elements of v, from the given one on, what src has: by one copy where that is
+// a stretch of an array too.
+func (e *emitter) fill(v *val, first index, n int, src func(x index) place) {
+	if from, lo, ok := e.stretch(v, n, src); ok {
+		dst := jen.Id(v.name + storeSuffix).Index(first.code().Op(":").Add(first.plus(constant(n)).code()))
+		e.add(jen.Copy(dst, jen.Id(from).Index(lo.code().Op(":").Add(lo.plus(constant(n)).code()))))
+		return
+	}
+	e.each("e", n, func(x index) {
+		at := src(x)
+		e.add(jen.Id(v.name + storeSuffix).Index(first.plus(x).code()).Op("=").Add(e.elem(at.v, at.l, at.e)))
 	})
+}
+
+// stretch is the array and its first element when src gives n of them one by one.
+func (e *emitter) stretch(v *val, n int, src func(x index) place) (array string, lo index, ok bool) {
+	x := loopVar("stretch", n)
+	at := src(x)
+	if n == 1 || e.rec != nil || at.v.bits || at.v.rows || at.v.width != v.width || at.v.class == constVal || scalar(at.v) {
+		return "", lo, false
+	}
+	lo = at.l.times(at.v.units).plus(at.e).plus(x.times(-1))
+	if strings.Contains(lo.String(), "stretch") {
+		return "", lo, false
+	}
+	e.note(at.v, at.l, at.e)
+	if c := e.it.subst[at.v]; c != nil {
+		at.v = c
+	}
+	if at.v.class == computed {
+		return at.v.name + storeSuffix, lo, true
+	}
+	return at.v.name, lo, true
 }
 
 // joinBits puts one-bit parts together word by word.
@@ -127,6 +172,10 @@ func (e *emitter) chain(v *val, op flat.Enter) {
 		e.shifted(v, step*n, op.Side == ir.West || op.Side == ir.North)
 	}
 	src := v.args[0]
+	if first := edgeLane(op, constant(0)); n == 1 && !v.bits && parents == 1 && same(edgeLane(op, loopVar("g", edge)), loopVar("g", edge).plus(first)) {
+		e.fill(v, first, edge, func(x index) place { return resolve(src, constant(0), x) })
+		return
+	}
 	e.each("p", parents, func(p index) {
 		e.each("g", edge, func(g index) {
 			at := edgeLane(op, g)

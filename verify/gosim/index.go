@@ -26,6 +26,9 @@ type atom struct {
 	max  int    // largest value
 	code func() *jen.Statement
 	used bool // it was printed: Go wants no loop variable that is not
+	of   index
+	op   string // of a quotient or remainder: "/" or "%" by, of what is in of
+	by   int
 }
 
 func constant(k int) index { return index{add: k} }
@@ -55,7 +58,26 @@ func (x index) plus(y index) index {
 		}
 	}
 	sort.Slice(out.terms, func(i, j int) bool { return out.terms[i].atom.text < out.terms[j].atom.text })
-	return out
+	return out.whole()
+}
+
+// whole puts x/k*k + x%k together again.
+func (x index) whole() index {
+	for i, r := range x.terms {
+		for j, q := range x.terms {
+			a, b := r.atom, q.atom
+			if a.op == "%" && b.op == "/" && a.by == b.by && r.coef*a.by == q.coef && same(a.of, b.of) {
+				rest := index{add: x.add}
+				for k, t := range x.terms {
+					if k != i && k != j {
+						rest.terms = append(rest.terms, t)
+					}
+				}
+				return rest.plus(a.of.times(r.coef))
+			}
+		}
+	}
+	return x
 }
 
 func (x index) times(k int) index {
@@ -116,7 +138,8 @@ func (x index) wrap(op string, k, max int) index {
 		}
 		return jen.Parens(x.code()).Op(op).Lit(k)
 	}
-	return index{terms: []term{{1, &atom{text: fmt.Sprintf("(%s)%s%d", x, op, k), max: max, code: code}}}}
+	return index{terms: []term{{1, &atom{text: fmt.Sprintf("(%s)%s%d", x, op, k), max: max, code: code,
+		of: x, op: op, by: k}}}}
 }
 
 // String is the identity of the form.
