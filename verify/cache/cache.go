@@ -25,6 +25,9 @@ import (
 // EnvVar names the environment variable that moves the cache.
 const EnvVar = "OHMLOOM_CACHE"
 
+// keep is how long an entry stays that nobody uses.
+const keep = 30 * 24 * time.Hour
+
 // sumsFile lists "sha256  name" of every other file of an entry.
 const sumsFile = "SUMS"
 
@@ -94,6 +97,7 @@ func (d *Dir) Get(ctx context.Context, kind, key string, build func(ctx context.
 	if err := d.fill(ctx, path, build); err != nil {
 		return "", false, err
 	}
+	_ = d.Trim(keep) // what cannot be removed now is removed another time
 	return path, true, nil
 }
 
@@ -218,7 +222,8 @@ func touch(path string) {
 }
 
 // Trim removes entries that were not used for longer than age, and leftovers of builds that
-// were killed. It is safe while others use the cache only for ages longer than any use.
+// were killed. It is safe while others use the cache only for ages longer than any use. Get
+// trims to 30 days whenever it built something.
 func (d *Dir) Trim(age time.Duration) error {
 	kinds, err := os.ReadDir(d.root)
 	if err != nil {

@@ -149,8 +149,16 @@ func explain(ctx context.Context, d *ir.Design, g *group, s Stimulus, res *Resul
 	return nil
 }
 
+// Shrinking runs at most shrinkBase cycles and shrinkPer times those up to the difference, so
+// that a difference late in a long run of a slow engine is explained in reasonable time.
+const (
+	shrinkBase = 100_000
+	shrinkPer  = 10
+)
+
 func (g *group) shrink(ctx context.Context, records []uint64, m *Mismatch) ([]uint64, error) {
 	s := &shrinker{width: g.shape.InWords, left: g.opt.Tries, best: records}
+	s.cost = shrinkBase + shrinkPer*s.cycles()
 	s.fails = func(r []uint64) (int, error) { return g.replay(ctx, r, nil) }
 	if !s.try(records) {
 		if s.err == nil {

@@ -83,7 +83,7 @@ func TestErrorInVerilogIsTracedToItsRegister(t *testing.T) {
 // Showing registers changes nothing and shows the same in every engine.
 func TestExposedRandomDesignsAgreeInAllEngines(t *testing.T) {
 	tools.NeedForTest(t, "verilator", "g++", "iverilog", "vvp")
-	d := random.Batch(100, 6, random.Opts{})
+	d := random.Batch(101, 4, random.Opts{})
 	x, _ := cosim.Expose(d)
 	v, err := verilated.New(t.Context(), x, verilated.Options{})
 	if err != nil {
@@ -97,7 +97,7 @@ func TestExposedRandomDesignsAgreeInAllEngines(t *testing.T) {
 	defer ic.Close()
 	for _, s := range []cosim.Stimulus{cosim.Random(3), cosim.Extreme(3)} {
 		r, err := cosim.Run(t.Context(), x, []verify.Engine{engine(t, x), v, ic}, s,
-			cosim.Options{Cycles: 300, Power: 5, Image: random.Image(d, 5)})
+			cosim.Options{Cycles: 150, Power: 5, Image: random.Image(d, 5)})
 		if err != nil || !r.Passed {
 			t.Errorf("%v\n%v", err, r)
 		}

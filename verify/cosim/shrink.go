@@ -20,6 +20,7 @@ type Shrunk struct {
 type shrinker struct {
 	width int // words a record
 	left  int // tries
+	cost  int // cycles that may still be run
 	best  []uint64
 	fails func(records []uint64) (cycles int, err error) // cycles up to the difference, 0: none
 	tries int
@@ -38,10 +39,11 @@ func nonzero(r []uint64) int {
 
 // try takes the candidate over when the engines still differ.
 func (s *shrinker) try(c []uint64) bool {
-	if s.left == 0 || s.err != nil || len(c) == 0 {
+	if s.done() || len(c) == 0 {
 		return false
 	}
 	s.left--
+	s.cost -= len(c) / s.width
 	s.tries++
 	cycles, err := s.fails(c)
 	if err != nil {
@@ -58,7 +60,19 @@ func (s *shrinker) try(c []uint64) bool {
 func (s *shrinker) cycles() int { return len(s.best) / s.width }
 
 // done says whether the search must end.
-func (s *shrinker) done() bool { return s.left == 0 || s.err != nil }
+func (s *shrinker) done() bool { return s.left == 0 || s.cost <= 0 || s.err != nil }
+
+// keepEnd keeps the first cycles, in which the reset is, and the last 1, 2, 4, ... up to half
+// of all: the cheap tries first, because most differences need few cycles.
+func (s *shrinker) keepEnd() {
+	const begin = 2
+	all := s.best
+	for k := 1; begin+2*k <= len(all)/s.width && !s.done(); k *= 2 {
+		if s.try(slices.Concat(all[:begin*s.width], all[len(all)-k*s.width:])) {
+			return
+		}
+	}
+}
 
 // dropCycles removes runs of cycles, long ones first.
 func (s *shrinker) dropCycles() (any bool) {
@@ -140,6 +154,7 @@ func (s *shrinker) lowerWords() (any bool) {
 // run shrinks until nothing helps or the tries are used up.
 func (s *shrinker) run(ctx context.Context) (*Shrunk, error) {
 	r := &Shrunk{FromCycles: s.cycles(), FromNonzero: nonzero(s.best)}
+	s.keepEnd()
 	for ctx.Err() == nil {
 		any := s.dropCycles()
 		any = s.zeroColumns() || any

@@ -42,12 +42,15 @@ int ohm_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
 #endif
 `
 
-// initFile replaces the emitted include file of this name. The function of the Verilog is
+// initFile replaces the emitted include file of this name. The task of the Verilog is
 // copied out for every register of every instance, which made half of a large build; here
 // every power-on word is one call of the same function in C++. Icarus and the linter see the
 // emitted one, and the conformance suite holds both to ir.InitWord.
-var initFile = vlog.File{Name: "ohmloom_init.vh",
-	Text: "import \"DPI-C\" pure function longint unsigned ohmloom_init(input longint unsigned key, input int index);\n"}
+var initFile = vlog.File{Name: "ohmloom_init.vh", Text: `import "DPI-C" pure function longint unsigned ohm_init_word(input longint unsigned key, input int index);
+task ohmloom_init(input [63:0] key, input integer index, output [63:0] word);
+  word = ohm_init_word(key, index);
+endtask
+`}
 
 // harnessHead holds what is the same for all designs: errors that come back as codes, and
 // packing of records into Verilator's words (32 bits, the lowest first).
@@ -67,7 +70,7 @@ static thread_local std::string* ohm_log = nullptr;
 static thread_local uint64_t ohm_seed = 0;
 
 // The power-on word of element index of a register or memory, see ir.InitWord.
-extern "C" unsigned long long ohmloom_init(unsigned long long key, int index) {
+extern "C" unsigned long long ohm_init_word(unsigned long long key, int index) {
   uint64_t x = (ohm_seed ^ key) + static_cast<uint64_t>(index) + 0x9e3779b97f4a7c15u;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
   x = (x ^ x >> 27) * 0x94d049bb133111ebu;
