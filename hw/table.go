@@ -20,6 +20,7 @@ var Table = []Entry{
 	{"normalise", "weighted sums to attention outputs", randomNormalise, normaliseWork},
 	{"register_slice", "two beats in registers", randomRegisterSlice, registerSliceWork},
 	{"array_buffered", "output-stationary systolic array, drained while it computes", randomBufferedArray, bufferedArrayWork},
+	{"spread", "decode attention over all columns", randomSpread, spreadWork},
 	{"kv_cache", "ring of keys and values over banks", randomKVCache, kvCacheWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }

@@ -1,0 +1,192 @@
+package hw
+
+import (
+	"fmt"
+
+	"ohmloom/ir"
+)
+
+// Spread is the decode attention engine of the `spread` mode: one token's attention over a
+// KV cache that is spread over all columns. It computes the integer attention of NUMERICS
+// 3.3, heads one after the other, and keeps all Rows x Cols multipliers busy.
+//
+// Each column is a dot product of Rows operands a cycle beside its own bank of the cache: a
+// word of Rows bytes a cycle meets an operand that all columns share, products are added by a
+// tree, and sums by an accumulator. There is no skew, no drain and no state in the array
+// between one sum and the next, so that folds follow each other without a gap.
+//
+//   - QK: a word holds Rows channels of one slot; slot s lies in column s mod Cols. The
+//     shared operand is q. Cols scores take HeadChannels / Rows cycles.
+//   - AV: a word holds Rows slots of one channel; channel c lies in column c mod Cols. The
+//     shared operand is the weights e of Rows positions: positions are split over the rows and
+//     their partial sums added on the way down. Cols channels of o take l / Rows cycles.
+//
+// A head goes through q buffer, QK, softmax, AV, normalisation. QK of later heads runs while
+// the softmax works, as long as fewer than Ahead heads are on their way; then AV. With
+// l = min(tokens so far, Context) the array is busy for
+//
+//	ceil(l/Cols) max(ceil(HeadChannels/Rows), Cols/Lanes) + ceil(HeadChannels/Cols) ceil(l/Rows)
+//
+// cycles a head: the ideal 2 l HeadChannels / (Rows Cols) when everything divides and there
+// are enough lanes. Cycles adds what else there is, exactly.
+//
+// Streams: token begins a pass, one layer of one token; then q takes ceil(HeadChannels /
+// Rows) beats a head, k as many a KV head, v ceil(HeadChannels/Cols) a KV head, and y gives
+// ceil(HeadChannels/Lanes) beats a head. Beyond the last channel inputs are ignored and
+// outputs zero. A pass that stores takes only k and v and gives nothing.
+//
+// Values are those of the numerics: 8-bit q, k, v, the exponential of ExpROM, 2^24 / Z in 18
+// bits, o = sat8(rshift(a * (2^24 / Z), 23)). Sums are exact for all inputs, -128 included.
+type Spread struct {
+	Rows, Cols   int  // multipliers, 1..1024 each way
+	Heads        int  // query heads, a multiple of KVHeads
+	KVHeads      int  // key and value heads; q head h uses KV head h / (Heads / KVHeads)
+	HeadChannels int  // channels of a head, 1..1024
+	Context      int  // slots of the ring, 1..65536
+	Layers       int  // caches; passes go through the layers of a token in order
+	Lanes        int  // scores, weights and outputs a cycle; divides Rows and Cols, and Context when Biased
+	Ahead        int  // heads on their way at once, 1..64
+	Biased       bool // scores have a relative position bias, from a loaded table
+
+	Bias [][]int16 // [Layers*Heads][Context] by distance, unit 2^7 scores; nil is all zero; not part of the structure
+}
+
+const (
+	scoreShift = 7 // rshift from score units to arguments of the exponential
+	outShift   = 23
+)
+
+// suffix encodes the parameters for names of modules.
+func (b Spread) suffix() string {
+	bias := ""
+	if b.Biased {
+		bias = "_bias"
+	}
+	return fmt.Sprintf("%dx%d_h%dof%d_d%d_t%d_y%d_l%d_a%d%s", b.Rows, b.Cols, b.KVHeads, b.Heads,
+		b.HeadChannels, b.Context, b.Layers, b.Lanes, b.Ahead, bias)
+}
+
+func (b Spread) Name() string { return "spread_" + b.suffix() }
+
+func (b Spread) Check() error {
+	err := firstError(
+		inRange("spread", "rows", b.Rows, 1, 1024),
+		inRange("spread", "cols", b.Cols, 1, 1024),
+		inRange("spread", "heads", b.Heads, 1, 1024),
+		inRange("spread", "KV heads", b.KVHeads, 1, b.Heads),
+		inRange("spread", "channels of a head", b.HeadChannels, 1, 1024),
+		inRange("spread", "context", b.Context, 1, 65536),
+		inRange("spread", "layers", b.Layers, 1, 1024),
+		inRange("spread", "lanes", b.Lanes, 1, min(b.Rows, b.Cols)),
+		inRange("spread", "heads ahead", b.Ahead, 1, 64))
+	switch {
+	case err != nil:
+		return err
+	case b.Heads%b.KVHeads != 0:
+		return fmt.Errorf("spread: %d heads are not a multiple of %d KV heads", b.Heads, b.KVHeads)
+	case b.Rows%b.Lanes != 0 || b.Cols%b.Lanes != 0 || b.Biased && b.Context%b.Lanes != 0:
+		return fmt.Errorf("spread: %d lanes do not divide %d rows, %d columns and a context of %d; %d do",
+			b.Lanes, b.Rows, b.Cols, b.Context, b.lanesThatFit())
+	}
+	return nil
+}
+
+// lanesThatFit is the largest number of lanes of at most Lanes that the sizes allow.
+func (b Spread) lanesThatFit() int {
+	for n := b.Lanes; n > 1; n-- {
+		if b.Rows%n == 0 && b.Cols%n == 0 && (!b.Biased || b.Context%n == 0) {
+			return n
+		}
+	}
+	return 1
+}
+
+func (b Spread) Streams() (in, out []Stream) {
+	row := func(name, doc string, lanes int) Stream {
+		return Stream{Name: name, Doc: doc, Fields: []Field{{"data", ir.Vec(lanes, 8), true, "int8 channels, in order"}}}
+	}
+	return []Stream{tokenStream(), row("q", "queries, head after head", b.Rows), row("k", "keys of the token", b.Rows),
+		row("v", "values of the token", b.Cols)}, []Stream{row("y", "attention output, head after head", b.Lanes)}
+}
+
+// Sizes that follow from the parameters.
+func (b Spread) group() int      { return b.Heads / b.KVHeads }             // q heads of a KV head
+func (b Spread) kChunks() int    { return ceilDiv(b.HeadChannels, b.Rows) } // words of a slot's key
+func (b Spread) vRounds() int    { return ceilDiv(b.HeadChannels, b.Cols) } // words of a slot group's values
+func (b Spread) kSlots() int     { return ceilDiv(b.Context, b.Cols) }      // slots in a column
+func (b Spread) vGroups() int    { return ceilDiv(b.Context, b.Rows) }      // groups of Rows slots
+func (b Spread) parts() int      { return b.Cols / b.Lanes }                // cycles of the softmax for Cols scores
+func (b Spread) slotTime() int   { return max(b.kChunks(), b.parts()) }     // cycles of QK for Cols scores
+func (b Spread) keyWords() int   { return b.kSlots() * b.kChunks() }        // of a KV head in a bank
+func (b Spread) headWords() int  { return b.keyWords() + b.vGroups()*b.vRounds() }
+func (b Spread) bankWords() int  { return b.Layers * b.KVHeads * b.headWords() }
+func (b Spread) eWords() int     { return ceilDiv(b.kSlots()*b.Cols, b.Rows) } // weights of a head, Rows a word
+func (b Spread) lastParts() int  { return ceilDiv(b.HeadChannels-(b.vRounds()-1)*b.Cols, b.Lanes) }
+func (b Spread) treeStages() int { return ceilDiv(levels(b.Rows), 2) }
+
+// sumLatency is the time from the issue of the last word of a sum to the sum: read the shared
+// operand, read the bank, multiply, tree, accumulate.
+func (b Spread) sumLatency() int { return 4 + b.treeStages() }
+
+// levels is the depth of a binary tree over n leaves.
+func levels(n int) int {
+	d := 0
+	for 1<<d < n {
+		d++
+	}
+	return d
+}
+
+// sumBits is the width of a sum, of scores and of outputs.
+func (b Spread) sumBits() int {
+	most := 128 * max(128*b.HeadChannels, 127*b.Context)
+	return sbits(-most, most)
+}
+
+// scoreBits is the width of a score with its bias; its least value is so small that its
+// weight is zero beside any score.
+func (b Spread) scoreBits() int {
+	most := 128 * 128 * b.HeadChannels
+	if b.Biased {
+		most += 1 << (15 + scoreShift)
+	}
+	return sbits(-most-expRange<<scoreShift, most+1<<scoreShift)
+}
+
+// zBits is the width of a sum of weights.
+func (b Spread) zBits() int { return max(ir.ClogTwo(127*b.Context+1), 7) }
+
+func (b Spread) Build(lib *Lib) *ir.Module {
+	must(b)
+	doc := fmt.Sprintf("Decode attention, %d x %d multipliers, %d heads of %d channels on %d KV heads, context %d, %d layers.",
+		b.Rows, b.Cols, b.Heads, b.HeadChannels, b.KVHeads, b.Context, b.Layers)
+	return lib.module("spread", b.Name(), doc, func(m *ir.Module) {
+		e := &spreading{Spread: b, m: m, lib: lib}
+		e.declare()
+		e.begin()
+		e.write()
+		e.load()
+		e.schedule()
+		e.multiply()
+	})
+}
+
+// Image is the table of biases.
+func (b Spread) Image(prefix string) *ir.Image {
+	img := ir.NewImage()
+	if !b.Biased {
+		return img
+	}
+	words := b.Context / b.Lanes
+	grid := &ir.Inst{Name: "bias", Grid: true, Rows: 1, Cols: b.Lanes}
+	for lane := range b.Lanes {
+		data := make([]uint64, b.Layers*b.Heads*words)
+		for h, bias := range b.Bias {
+			for t := lane; t < len(bias); t += b.Lanes {
+				data[h*words+t/b.Lanes] = word(int64(bias[t]), 16)
+			}
+		}
+		img.Data[fmt.Sprintf("%s.u_softmax.%s.mem", prefix, grid.InstPath(0, lane))] = data
+	}
+	return img
+}
