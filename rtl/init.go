@@ -12,17 +12,18 @@ const initText = `// SPDX-License-Identifier: Apache-2.0
 //
 // Power-on words of a simulation: SplitMix64 of the seed (+seed=<hex>), the hash of
 // "module.register" and the number of the element, as the other engines compute them.
-// Included in the body of each module with state.
-function [63:0] ohmloom_init;
+// Included in the body of each module with state. A task: the result of a function would be
+// a name that hides the function of the module above.
+task ohmloom_init;
   input [63:0] ohmloom_key;
   input integer ohmloom_index;
-  reg [63:0] ohmloom_word;
+  output [63:0] ohmloom_word;
   begin
     if (!$value$plusargs("seed=%h", ohmloom_word)) ohmloom_word = 64'd0;
     ohmloom_word = (ohmloom_word ^ ohmloom_key) + {32'd0, ohmloom_index} + 64'h9e3779b97f4a7c15;
     ohmloom_word = (ohmloom_word ^ (ohmloom_word >> 30)) * 64'hbf58476d1ce4e5b9;
     ohmloom_word = (ohmloom_word ^ (ohmloom_word >> 27)) * 64'h94d049bb133111eb;
-    ohmloom_init = ohmloom_word ^ (ohmloom_word >> 31);
+    ohmloom_word = ohmloom_word ^ (ohmloom_word >> 31);
   end
-endfunction
+endtask
 `

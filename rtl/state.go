@@ -184,12 +184,12 @@ func (p *power) counter(slot *string, want string, b *builder) string {
 // words starts a register of t from the seeded words of key.
 func (p *power) words(name string, t ir.Type, key uint64, b *builder) {
 	if t.N == 1 {
-		p.add("%s = ohmloom_init(64'h%016x, 0);", p.target(name, t.W), key)
+		p.add("ohmloom_init(64'h%016x, 0, %s);", key, p.target(name, t.W))
 		return
 	}
 	i := p.counter(&p.index, "init_i", b)
 	p.add("for (%s = 0; %s < %d; %s = %s + 1)", i, i, t.N, i, i)
-	p.add("  %s = ohmloom_init(64'h%016x, %s);", p.target(element(name, i, t.W), t.W), key, i)
+	p.add("  ohmloom_init(64'h%016x, %s, %s);", key, i, p.target(element(name, i, t.W), t.W))
 }
 
 // element is element i of a packed name.
@@ -206,12 +206,12 @@ func (p *power) memory(name string, mem *ir.Mem, key uint64, b *builder) {
 	p.add("for (%s = 0; %s < %d; %s = %s + 1)", a, a, mem.Depth, a, a)
 	word := fmt.Sprintf("%s[%s]", name, a)
 	if t.N == 1 {
-		p.add("  %s = ohmloom_init(64'h%016x, %s);", p.target(word, t.W), key, a)
+		p.add("  ohmloom_init(64'h%016x, %s, %s);", key, a, p.target(word, t.W))
 		return
 	}
 	i := p.counter(&p.index, "init_i", b)
 	p.add("  for (%s = 0; %s < %d; %s = %s + 1)", i, i, t.N, i, i)
-	p.add("    %s = ohmloom_init(64'h%016x, %d*%s + %s);", p.target(element(word, i, t.W), t.W), key, t.N, a, i)
+	p.add("    ohmloom_init(64'h%016x, %d*%s + %s, %s);", key, t.N, a, i, p.target(element(word, i, t.W), t.W))
 }
 
 // contents writes the fixed contents of a memory, a few words a line.
