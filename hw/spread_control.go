@@ -214,11 +214,7 @@ func (e *spreading) multiply() {
 	weights := e.weightBuffer(op.issue.And(op.av), total(we, slotE, op.inner))
 
 	late := func(name string, n *ir.Node) *ir.Node { return m.DataReg(name, n.Type).Set(n) }
-	rows := make([]uint64, e.Rows)
-	for r := range rows {
-		rows[r] = uint64(r)
-	}
-	used := m.KVec(e.lastR.lo.Type.W, rows...).Leu(late("last_row", e.lastR.lo)).Or(late("last_group", op.lastGroup).Not())
+	used := upTo(late("last_row", e.lastR.lo), e.Rows).Or(late("last_group", op.lastGroup).Not())
 	operand := late("av_1", op.av).Mux(used.Mux(weights, m.K(8, 0)), m.OutOf(e.qBuffer, "rdata"))
 
 	flags := op.issue.Cat(op.first, op.last, op.av, op.tail)

@@ -60,3 +60,13 @@ func slotPlace(m *ir.Module, name string, n, size int, step, restart, all *ir.No
 	hi.SetEn(step, zero.Mux(m.K(hi.Type.W, 0), carry.Mux(hi.Q.AddK(1), hi.Q)))
 	return place{lo.Q, hi.Q}, place{all.Mux(loEnd, lo.Q), all.Mux(hiEnd, hi.Q)}
 }
+
+// upTo is n bits of which those with index 0 to last are up.
+func upTo(last *ir.Node, n int) *ir.Node {
+	m, w := last.Module(), last.Type.W+1
+	index := make([]uint64, n)
+	for i := range index {
+		index[i] = uint64(i)
+	}
+	return m.KVec(w, index...).Ltu(last.ZExt(w).AddK(1))
+}

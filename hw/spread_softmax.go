@@ -56,11 +56,7 @@ func (s *spreadSoftmax) serialise() (scores, first, last *ir.Node) {
 	fresh := m.Reg("fresh", ir.Bits(1), 1) // the next part is a head's first
 	fresh.SetEn(goes.Q, ends)
 
-	cols := make([]uint64, s.Cols)
-	for c := range cols {
-		cols[c] = uint64(c)
-	}
-	used := m.KVec(s.last.lo.Type.W, cols...).Leu(s.last.lo).Or(s.tail.Not().Splat(s.Cols))
+	used := upTo(s.last.lo, s.Cols).Or(s.tail.Not())
 	shift := func(name string, in *ir.Node) *ir.Node {
 		r := m.DataReg(name, in.Type)
 		if n == 1 {
@@ -117,11 +113,7 @@ func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 	below := before(at)
 	row.SetEn(next, below)
 
-	banks := make([]uint64, lanes)
-	for i := range banks {
-		banks[i] = uint64(i)
-	}
-	addr := m.KVec(low.Type.W, banks...).Leu(low).Mux(total(w, layer, base, at), total(w, layer, base, below))
+	addr := upTo(low, lanes).Mux(total(w, layer, base, at), total(w, layer, base, below))
 	table := m.Array("bias", table(s.lib, depth, 16), 1, lanes).PerCol("raddr", addr).In("re", next)
 	word := m.OutOf(table, "rdata")
 
