@@ -211,6 +211,8 @@ func memoryDesign() *ir.Module {
 	m.Out("one_q", m.Read(one, a, we), "")
 	wide := m.Mem("wide", 64, ir.Bits(64))
 	m.Write(wide, a.Bit(0), far.ZExt(64), we)
+	lost := m.Mem("lost", 3, ir.Bits(2))
+	m.Write(lost, a.Trunc(2), a.Trunc(2), we)
 	m.Out("wide_q", m.Read(wide, a.Slice(1, 2), we), "")
 	return m
 }

@@ -8,12 +8,14 @@ import (
 	"ohmloom/ir"
 )
 
-// function gives the name of the function made by text, which is written once a module.
+// function gives the name of the function made by text, which is written once a module. The
+// module's name is part of it: Verilator warns when the result of a function hides that of
+// a module above.
 func (b *builder) function(want, key string, text func(name string) []string) string {
 	if name, ok := b.funcs[key]; ok {
 		return name
 	}
-	name := b.names.pick(want)
+	name := b.names.pick(b.m.Name + "_" + want)
 	b.funcs[key] = name
 	b.out.funcs = append(b.out.funcs, lines{b.locals(text(name))})
 	return name

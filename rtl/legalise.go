@@ -38,7 +38,7 @@ type builder struct {
 	grids []*gridNet // every output of every instance, in order
 	clk   *net
 	rst   *net
-	mems  []string
+	mems  []*memory         // by index in m.Mems
 	ports map[*ir.Port]*net // looked up only
 	funcs map[string]string // key of a function -> its name; looked up only
 	local map[string]string // genvars and locals of functions: wanted -> given name; looked up only
@@ -232,8 +232,9 @@ func (b *builder) declareState() {
 	}
 	for _, mem := range b.m.Mems {
 		name := b.names.pick(mem.Name)
-		b.mems = append(b.mems, name)
-		b.out.state = append(b.out.state, memDecl{name, mem.Type.Total(), mem.Depth, shapeNote(mem.Type)})
+		word := &memory{name: name, width: mem.Type.Total(), depth: mem.Depth, note: shapeNote(mem.Type)}
+		b.mems = append(b.mems, word)
+		b.out.state = append(b.out.state, word)
 		var q *net
 		if mem.Q != nil {
 			q = b.newNet(mem.Name+"_q", mem.Type)

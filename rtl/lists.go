@@ -133,7 +133,7 @@ func (b *builder) namesOf() []nameEntry {
 		add("register", r.Name, b.regs[i].name)
 	}
 	for i, mem := range b.m.Mems {
-		add("memory", mem.Name, b.mems[i])
+		add("memory", mem.Name, b.mems[i].name)
 		if b.memq[i] != nil {
 			add("read port", mem.Name, b.memq[i].name)
 		}

@@ -53,7 +53,7 @@ type (
 	}
 	// wordOf is a word of a memory.
 	wordOf struct {
-		mem   string
+		mem   *memory
 		index expr
 	}
 	lit struct {
@@ -109,10 +109,12 @@ type (
 		n        int
 		body     []assign
 	}
-	memDecl struct {
+	// memory declares a memory.
+	memory struct {
 		name         string
 		width, depth int
 		note         string
+		used         bool // a word is read
 	}
 	// instance is one instance, or with loops a grid.
 	instance struct {

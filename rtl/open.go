@@ -15,6 +15,11 @@ func (b *builder) leaveOpen() {
 	for _, t := range b.nets {
 		parts = append(parts, t.open()...)
 	}
+	for _, m := range b.mems {
+		if !m.used {
+			parts = append(parts, wordOf{m, plain{0}})
+		}
+	}
 	if len(parts) == 0 {
 		return
 	}
@@ -22,18 +27,22 @@ func (b *builder) leaveOpen() {
 	if len(parts) == 1 {
 		x = parts[0]
 	}
-	if len(parts) > 1 || width(parts[0]) > 1 {
+	if len(parts) > 1 || !isBit(parts[0]) {
 		x = unary{"^", x}
 	}
 	t := &net{name: b.names.pick("unused_bits"), width: 1}
 	o.tail = append(o.tail, decl{kind: "wire", net: t, x: x})
 }
 
-func width(x expr) int {
-	if s, ok := x.(bitsOf); ok {
-		return s.w
+// isBit reports whether an open part is a single bit.
+func isBit(x expr) bool {
+	switch x := x.(type) {
+	case bitsOf:
+		return x.w == 1
+	case wordOf:
+		return x.mem.width == 1
 	}
-	return 0
+	return false
 }
 
 // open lists the ranges of a net that nothing reads, or all of it when there are many.
@@ -85,7 +94,7 @@ func markItem(it item) {
 			markExpr(a.x)
 			markIndex(a.dst)
 		}
-	case memDecl, lines:
+	case *memory, lines:
 	default:
 		panic(fmt.Sprintf("rtl: item %T", it))
 	}
@@ -113,6 +122,7 @@ func markExpr(x expr) {
 			x.net.mark(x.lo+i*x.step, x.w)
 		}
 	case wordOf:
+		x.mem.used = true
 		markExpr(x.index)
 	case cat:
 		for _, p := range x.parts {

@@ -234,7 +234,7 @@ func (p *printer) item(it item) {
 			s += " = " + show(it.x)
 		}
 		p.code(s+";", it.note)
-	case memDecl:
+	case *memory:
 		p.code(fmt.Sprintf("reg %s%s [0:%d];", spaced(rangeOf(it.width)), it.name, it.depth-1), it.note)
 	case assign:
 		p.code("assign "+show(it.dst)+" = "+show(it.x)+";", "")
@@ -397,7 +397,7 @@ func put(b *strings.Builder, x expr) {
 	case groupOf:
 		putSelect(b, x.net, x.base, x.lo, x.w)
 	case wordOf:
-		fmt.Fprintf(b, "%s[%s]", x.mem, show(x.index))
+		fmt.Fprintf(b, "%s[%s]", x.mem.name, show(x.index))
 	case lit:
 		b.WriteString(number(x.w, x.v))
 	case plain:

@@ -44,7 +44,6 @@ func (b *builder) rootExpr(n *ir.Node) expr {
 // write nothing.
 func (b *builder) memories() {
 	for i, mem := range b.m.Mems {
-		name := b.mems[i]
 		if mem.Q != nil {
 			c := &clocked{note: "read port of " + mem.Name, en: b.enable(mem.REn)}
 			c.next = []assign{{all(b.memq[i]), b.memRead(mem, mem.RAddr)}}
@@ -62,7 +61,7 @@ func (b *builder) memories() {
 			en = binop{"&", en, guard}
 		}
 		c := &clocked{note: "write port of " + mem.Name, en: en}
-		c.next = []assign{{wordOf{name, index}, b.expr(mem.WData)}}
+		c.next = []assign{{wordOf{b.mems[i], index}, b.expr(mem.WData)}}
 		b.out.clock = append(b.out.clock, c)
 	}
 }
@@ -110,7 +109,7 @@ func (b *builder) powerOn() {
 	}
 	var files []loaded
 	for i, mem := range b.m.Mems {
-		name := b.mems[i]
+		name := b.mems[i].name
 		switch {
 		case mem.Init != nil:
 			p.contents(name, mem)
