@@ -89,23 +89,24 @@ func (b KVCache) Build(lib *Lib) *ir.Module {
 		keys.state()
 		values.state()
 		begin := token.ready(keys.idle.And(values.idle))
-		at := newRing(m, b.Context, b.Banks, b.Layers, begin, token.fields[0])
+		at := newRing(m, b.Context, b.Layers, begin, token.fields[0])
+		fold, row, lastFold, lastRow := at.fold(b.Banks)
 		reads := token.fields[1].Not()
 
-		keys.lastInner, keys.lastFold, keys.lastRow = m.K(16, uint64(b.HeadChannels-1)), at.lastFold, at.lastRow
-		values.lastInner, values.lastFold = at.lastSlot, m.K(16, uint64(b.valueFolds()-1))
+		keys.lastInner, keys.lastFold, keys.lastRow = m.K(16, uint64(b.HeadChannels-1)), lastFold, lastRow
+		values.lastInner, values.lastFold = at.lastUsed, m.K(16, uint64(b.valueFolds()-1))
 		values.lastRow = m.K(ir.ClogTwo(b.Banks), uint64((b.HeadChannels-1)%b.Banks))
 		keys.write(k, begin, reads, func(head, channel, headEnd *ir.Node) (bank, addr *ir.Node) {
 			base := stepper(m, "k_head_base", keys.addrBits(), keys.stride*keys.folds, b.Layers*b.KVHeads, headEnd)
-			fold := at.fold.ZExt(keys.addrBits()).Mul(m.K(keys.addrBits(), uint64(keys.stride)))
-			return at.row, base.Add(fold).Add(fit(channel, keys.addrBits()))
+			foldBase := fold.ZExt(keys.addrBits()).Mul(m.K(keys.addrBits(), uint64(keys.stride)))
+			return row, base.Add(foldBase).Add(fit(channel, keys.addrBits()))
 		})
 		values.write(v, begin, reads, func(fire, channel, headEnd *ir.Node) (bank, addr *ir.Node) {
-			row := m.Reg("v_lane", ir.Bits(ir.ClogTwo(b.Banks)), 0)
-			foldEnd := headEnd.Or(fire.And(row.Q.EqK(uint64(b.Banks - 1)))).Named("v_fold_end")
-			row.SetEn(fire, foldEnd.Mux(m.K(row.Type.W, 0), row.Q.AddK(1)))
+			lane := m.Reg("v_lane", ir.Bits(ir.ClogTwo(b.Banks)), 0)
+			foldEnd := headEnd.Or(fire.And(lane.Q.EqK(uint64(b.Banks - 1)))).Named("v_fold_end")
+			lane.SetEn(fire, foldEnd.Mux(m.K(lane.Type.W, 0), lane.Q.AddK(1)))
 			base := stepper(m, "v_fold_base", values.addrBits(), values.stride, b.Layers*b.KVHeads*values.folds, foldEnd)
-			return row.Q, base.Add(fit(at.slot, values.addrBits()))
+			return lane.Q, base.Add(fit(at.newest, values.addrBits()))
 		})
 		keys.read(begin, takeK, out[0])
 		values.read(begin, takeV, out[1])

@@ -10,44 +10,55 @@ func tokenStream() Stream {
 	}}
 }
 
-// ring is the position of the newest token in a KV cache of context slots, in hardware: slot
-// s is row s mod banks of fold s / banks. Passes go through the layers of a token in order,
-// and the position moves on with layer 0. The values hold from the cycle after begin, in
-// which a pass begins; first says that its token begins a sequence.
+// ring is the position of the newest token in a KV cache of context slots, in hardware.
+// Passes go through the layers of a token in order, and the position moves on with layer 0.
+// Values hold from the cycle after the one in which a pass begins.
 type ring struct {
-	slot, row, fold             *ir.Node // of the newest token
-	lastSlot, lastRow, lastFold *ir.Node // of the last slot that holds a token
+	m                *ir.Module
+	context          int
+	moves, restart   *ir.Node // the position moves on; to slot 0
+	wrapped          *ir.Node // all slots hold tokens
+	newest, lastUsed *ir.Node // slot of the newest token; last slot that holds one
 }
 
-func newRing(m *ir.Module, context, banks, layers int, begin, first *ir.Node) ring {
-	_, lastLayer := counter(m, "layer", layers, begin)
+// newRing is a ring whose passes begin with begin; first says that the token begins a
+// sequence.
+func newRing(m *ir.Module, context, layers int, begin, first *ir.Node) ring {
 	moves := begin
 	if layers > 1 {
-		layer0 := m.Reg("layer_0", ir.Bits(1), 1).SetEn(begin, lastLayer)
-		moves = begin.And(layer0)
+		_, lastLayer := counter(m, "layer", layers, begin)
+		moves = begin.And(m.Reg("layer_0", ir.Bits(1), 1).SetEn(begin, lastLayer))
 	}
 	moves = moves.Named("moves_on")
-	slots, rows, folds := ir.ClogTwo(context), ir.ClogTwo(banks), ir.ClogTwo(ceilDiv(context, banks))
+	w := ir.ClogTwo(context)
 	empty := m.Reg("empty", ir.Bits(1), 1).SetEn(moves, m.K(1, 0))
-	slot := m.Reg("slot", ir.Bits(slots), 0)
-	row := m.Reg("row", ir.Bits(rows), 0)
-	fold := m.Reg("fold", ir.Bits(folds), 0)
+	slot := m.Reg("slot", ir.Bits(w), 0)
 	wrapped := m.Reg("wrapped", ir.Bits(1), 0)
-
 	anew := first.Or(empty).Named("anew")
 	atEnd := slot.Q.EqK(uint64(context - 1)).Named("at_end")
 	restart := anew.Or(atEnd).Named("restart")
-	rowEnd := row.Q.EqK(uint64(banks - 1)).Named("row_end")
-	slot.SetEn(moves, restart.Mux(m.K(slots, 0), slot.Q.AddK(1)))
-	row.SetEn(moves, restart.Or(rowEnd).Mux(m.K(rows, 0), row.Q.AddK(1)))
-	fold.SetEn(moves, restart.Mux(m.K(folds, 0), fold.Q.Add(rowEnd.ZExt(folds))))
+	slot.SetEn(moves, restart.Mux(m.K(w, 0), slot.Q.AddK(1)))
 	wrapped.SetEn(moves, anew.Not().And(wrapped.Q.Or(atEnd)))
+	r := ring{m: m, context: context, moves: moves, restart: restart, wrapped: wrapped.Q, newest: slot.Q}
+	r.lastUsed = r.last("last_slot", context-1, slot.Q)
+	return r
+}
 
-	last := func(name string, full int, now *ir.Reg) *ir.Node {
-		return wrapped.Q.Mux(m.K(now.Type.W, uint64(full)), now.Q).Named(name)
-	}
-	return ring{slot.Q, row.Q, fold.Q,
-		last("last_slot", context-1, slot), last("last_row", (context-1)%banks, row), last("last_fold", (context-1)/banks, fold)}
+// last is full once all slots hold tokens, now before.
+func (r ring) last(name string, full int, now *ir.Node) *ir.Node {
+	return r.wrapped.Mux(r.m.K(now.Type.W, uint64(full)), now).Named(name)
+}
+
+// fold is the fold of the newest token and of the last used slot, when slot s belongs to
+// fold s / rows, and their rows, s mod rows.
+func (r ring) fold(rows int) (fold, row, lastFold, lastRow *ir.Node) {
+	m, wf, wr := r.m, ir.ClogTwo(ceilDiv(r.context, rows)), ir.ClogTwo(rows)
+	inFold := m.Reg("row", ir.Bits(wr), 0)
+	folds := m.Reg("fold", ir.Bits(wf), 0)
+	rowEnd := inFold.Q.EqK(uint64(rows - 1)).Named("row_end")
+	inFold.SetEn(r.moves, r.restart.Or(rowEnd).Mux(m.K(wr, 0), inFold.Q.AddK(1)))
+	folds.SetEn(r.moves, r.restart.Mux(m.K(wf, 0), folds.Q.Add(rowEnd.ZExt(wf))))
+	return folds.Q, inFold.Q, r.last("last_fold", (r.context-1)/rows, folds.Q), r.last("last_row", (r.context-1)%rows, inFold.Q)
 }
 
 // stepper goes through 0, step, 2 step, .. (n-1) step and over again, a step in each cycle

@@ -22,5 +22,6 @@ var Table = []Entry{
 	{"array_buffered", "output-stationary systolic array, drained while it computes", randomBufferedArray, bufferedArrayWork},
 	{"spread", "decode attention over all columns", randomSpread, spreadWork},
 	{"kv_cache", "ring of keys and values over banks", randomKVCache, kvCacheWork},
+	{"replay", "packets given several times", randomReplay, replayWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
