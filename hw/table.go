@@ -23,5 +23,6 @@ var Table = []Entry{
 	{"spread", "decode attention over all columns", randomSpread, spreadWork},
 	{"kv_cache", "ring of keys and values over banks", randomKVCache, kvCacheWork},
 	{"replay", "packets given several times", randomReplay, replayWork},
+	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
