@@ -24,5 +24,6 @@ var Table = []Entry{
 	{"kv_cache", "ring of keys and values over banks", randomKVCache, kvCacheWork},
 	{"replay", "packets given several times", randomReplay, replayWork},
 	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
+	{"attention_column", "decode attention on one column of the array", randomAttentionColumn, attentionColumnWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
