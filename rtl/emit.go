@@ -73,7 +73,7 @@ func Emit(d *ir.Design, o Options) (*Bundle, error) {
 	synthesised := map[*ir.Module]bool{}
 	outsideMacros(d.Top, synthesised)
 	for _, m := range d.Modules {
-		model, renamed, err := build(m)
+		model, renamed, err := build(m, d.Top.Name)
 		if err != nil {
 			errs = append(errs, err)
 			continue

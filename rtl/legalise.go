@@ -45,13 +45,14 @@ type builder struct {
 	chain int               // depth of the ?: chain being written
 }
 
-// build legalises m. Names of ports and instances that Verilog cannot take are errors.
-func build(m *ir.Module) (*module, []nameEntry, error) {
+// build legalises m, a module under the top module named top. Names of ports and instances
+// that Verilog cannot take are errors.
+func build(m *ir.Module, top string) (*module, []nameEntry, error) {
 	b := &builder{m: m, out: &module{name: m.Name, macro: m.Macro != nil},
 		names: names{m.Name, map[string]bool{}},
 		vals:  make([]value, len(m.Nodes)), ports: map[*ir.Port]*net{},
 		funcs: map[string]string{}, local: map[string]string{}}
-	if err := b.reserve(); err != nil {
+	if err := b.reserve(top); err != nil {
 		return nil, nil, err
 	}
 	b.count()
@@ -74,11 +75,13 @@ func build(m *ir.Module) (*module, []nameEntry, error) {
 
 func (b *builder) val(n *ir.Node) *value { return &b.vals[n.ID] }
 
-// reserve takes the names that cannot change.
-func (b *builder) reserve() error {
+// reserve takes the names that cannot change, and that of the top module, which a name
+// anywhere below would hide.
+func (b *builder) reserve(top string) error {
 	if why := legal(b.m.Name); why != "" {
 		return &NameError{b.m.Name, "module", b.m.Name, why}
 	}
+	b.names.taken[top] = true
 	if b.m.Stateful() {
 		b.names.taken["clk"], b.names.taken["rst"] = true, true
 	}

@@ -32,6 +32,8 @@ var verilogReserved = words(
 		"string strong struct super sync_accept_on sync_reject_on tagged this throughout "+
 		"timeprecision timeunit type typedef union unique unique0 until until_with untyped var "+
 		"virtual void wait_order weak wildcard with within ",
+	// Verilator's name of what is above the top module
+	"TOP",
 )
 
 func words(lists ...string) map[string]bool {

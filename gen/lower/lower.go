@@ -41,6 +41,9 @@ func Chip(c *arch.Chip) (*Tile, error) {
 		t.Array.Build(lib.At(at(c.Attention.Pos)))
 	}
 	d := ir.NewDesign(t.Build(lib))
+	if m := hides(d); m != nil {
+		return nil, fmt.Errorf("%s: chip is named %q, as is a port of module %s inside it; choose another name", c.Pos, c.Name, m.Name)
+	}
 	ir.MustCheck(d)
 	d = pass.Run(d, pass.Default...)
 	for _, m := range d.Modules {
@@ -49,6 +52,23 @@ func Chip(c *arch.Chip) (*Tile, error) {
 		}
 	}
 	return &Tile{t, d}, nil
+}
+
+// hides finds a module with a port of the top module's name: in a simulation the instance of
+// the top is in scope everywhere, and Verilator refuses names that hide it. The names "clk"
+// and "rst" are those of the implicit ports.
+func hides(d *ir.Design) *ir.Module {
+	for _, m := range d.Modules {
+		if m.Stateful() && (d.Top.Name == "clk" || d.Top.Name == "rst") {
+			return m
+		}
+		for _, p := range m.Ports {
+			if p.Name == d.Top.Name {
+				return m
+			}
+		}
+	}
+	return nil
 }
 
 func at(p arch.Pos) *ir.Loc { return &ir.Loc{File: p.File, Line: p.Line, Col: p.Col} }
