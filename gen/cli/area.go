@@ -32,10 +32,9 @@ func (a *app) areaCmd() *cobra.Command {
 		Use:   "area [FILE]",
 		Short: "Synthesise with Yosys and report the area of each module",
 		Long: `Synthesise each unique module once with Yosys, in parallel, cached by content, and add up.
-Macros and memories count with the technology's area model. --json: total_area_um2,
-gate_equivalents (synthesised part over the area of a NAND2), modules[] (name, kind cell,
-macro or memory, instances, area_um2 of one instance without its submodules, total_um2,
-flip_flops, cells), top, hash, technology, liberty, liberty_nm, yosys.`,
+Macros and memories count with the technology's area model. Areas are square micrometres,
+those of a module without its submodules; gate equivalents are the synthesised part over the
+area of a NAND2; a module's kind is cell, macro or memory.` + jsonHelp(areaResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)

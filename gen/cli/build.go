@@ -42,15 +42,18 @@ func (a *app) buildCmd() *cobra.Command {
 		Long: `Emit the Verilog of a description: one module a file, file lists for synthesis (<top>.f) and
 simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty stubs, tables of weights,
 the block diagram (SVG when Graphviz is there) and manifest.json with the SHA-256 of each
-file. The folder must be empty, new, or an earlier output of this command, which is replaced
-as a whole. --json: dir, top, hash, modules, verilog_lines, files[] (path, role, bytes).`,
+file. The folder must be empty, new, or an earlier output of this command, of which files
+that nobody changed are replaced.` + jsonHelp(buildResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("output") && dir == "" {
+				return usage("--output is empty; name a folder")
+			}
 			d, err := a.load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			if dir == "" {
+			if !cmd.Flags().Changed("output") {
 				dir = d.chip.Name + "_rtl"
 			}
 			b, design, err := a.emit(cmd.Context(), d)
@@ -91,10 +94,12 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
 	svg, err := drawing(ctx, dot)
-	if err != nil {
-		return nil, nil, err
-	}
-	if svg != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case err != nil: // a picture less is no reason to keep the Verilog back
+		a.warn("%s.svg is left out: %v", b.Top, err)
+	default:
 		b.Files = append(b.Files, rtl.File{Path: b.Top + ".svg", Data: svg, Role: "diagram"})
 	}
 	return b, tile.Design, nil
@@ -121,11 +126,11 @@ func lowered(d *description) (*lower.Tile, *ir.Image, error) {
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
 }
 
-// drawing runs Graphviz; nil without it.
+// drawing runs Graphviz on a diagram and gives the SVG.
 func drawing(ctx context.Context, dot string) ([]byte, error) {
 	found, err := tools.Find(ctx, "dot")
 	if err != nil {
-		return nil, ctx.Err()
+		return nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -135,9 +140,6 @@ func drawing(ctx context.Context, dot string) ([]byte, error) {
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, &verify.ToolError{Tool: "dot", Found: found.Version, Package: "graphviz", Err: fmt.Errorf("drawing the block diagram: %w", err), Output: errOut.String()}
 	}
 	return out.Bytes(), nil

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -121,8 +120,11 @@ func usage(format string, a ...any) error { return &failure{exitUsage, fmt.Error
 
 // oneFile accepts at most one FILE argument.
 func oneFile(_ *cobra.Command, args []string) error {
-	if len(args) > 1 {
+	switch {
+	case len(args) > 1:
 		return usage("one description at a time, got %d: %s", len(args), strings.Join(args, " "))
+	case len(args) == 1 && args[0] == "":
+		return usage("FILE is empty; name a description, or - for standard input")
 	}
 	return nil
 }
@@ -133,21 +135,26 @@ func (a *app) varFlag(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// printJSON writes v, indented, with a newline.
-func (a *app) printJSON(v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = a.out.Write(append(data, '\n'))
-	return err
-}
-
 // note prints a line for a person: nothing with --json or --quiet.
 func (a *app) note(format string, args ...any) {
 	if !a.json && !a.quiet {
 		fmt.Fprintf(a.out, format+"\n", args...)
 	}
+}
+
+// warn prints a line on standard error: nothing with --quiet.
+func (a *app) warn(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, "ohmloom: "+format+"\n", args...)
+	}
+}
+
+// count is a number of things, in words: "1 warning", "2 warnings".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // terminal reports whether w is a terminal, and its width in columns.

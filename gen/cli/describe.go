@@ -81,8 +81,7 @@ func (a *app) checkCmd() *cobra.Command {
 		Short: "Check a description and report every mistake at once",
 		Long: `Check a description. Every mistake is reported with file:line:col, the source, the value,
 what is allowed and a suggestion; warnings say where parts do not fit together. Exit code 1
-when there is a mistake. --json: ok, file, hash, errors, warnings, diagnostics[] (severity,
-summary, detail, pos, in, excerpt, value, allowed, suggestion).`,
+when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.read(cmd.Context(), args)
@@ -110,7 +109,7 @@ summary, detail, pos, in, excerpt, value, allowed, suggestion).`,
 					}
 				}
 				if !bad {
-					a.note("%s: fine, %d warnings, configuration %.12s", d.name, d.diags.Count(config.Warning), d.chip.Hash)
+					a.note("%s: fine, %s, configuration %.12s", d.name, count(d.diags.Count(config.Warning), "warning"), d.chip.Hash)
 				}
 			}
 			if bad {
@@ -130,13 +129,16 @@ type checkResult struct {
 	Diagnostics config.Diagnostics `json:"diagnostics"`
 }
 
+type initResult struct {
+	File string `json:"file"`
+}
+
 func (a *app) initCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented description to begin with (default ohmloom.hcl)",
-		Long: `Write a commented description. A file that exists is never overwritten.
---json: file.`,
-		Args: oneFile,
+		Long:  `Write a commented description. A file that exists is never overwritten.` + jsonHelp(initResult{}),
+		Args:  oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "ohmloom.hcl"
 			if len(args) == 1 {
@@ -155,7 +157,7 @@ func (a *app) initCmd() *cobra.Command {
 				return failed("%w", err)
 			}
 			if a.json {
-				return a.printJSON(map[string]string{"file": name})
+				return a.printJSON(initResult{name})
 			}
 			a.note("wrote %s; next: ohmloom check %s", name, name)
 			return nil

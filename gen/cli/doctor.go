@@ -26,13 +26,25 @@ type toolStatus struct {
 	Note    string `json:"note,omitempty"`
 }
 
+type doctorResult struct {
+	OK      bool         `json:"ok"`
+	Version string       `json:"version"` // of ohmloom
+	Tools   []toolStatus `json:"tools"`
+}
+
+type versionResult struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Revision string `json:"revision"`
+}
+
 func (a *app) doctorCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Say which external tools are there, which are missing and what to install",
 		Long: `Look for every external tool, ask its version and compare it with the one wanted. Exit code
-3 when a needed tool is missing, too old or broken. --json: ok, version, tools[] (name, ok,
-need, version, wanted, path, package, purpose, problem, note).`,
+3 when a needed tool (need core) is missing, too old or broken. OHMLOOM_<NAME> in the
+environment names another executable, such as OHMLOOM_VERILATOR.` + jsonHelp(doctorResult{}),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ok := true
@@ -47,7 +59,7 @@ need, version, wanted, path, package, purpose, problem, note).`,
 				list = append(list, st)
 			}
 			if a.json {
-				if err := a.printJSON(map[string]any{"ok": ok, "version": Version, "tools": list}); err != nil {
+				if err := a.printJSON(doctorResult{ok, Version, list}); err != nil {
 					return err
 				}
 			} else {
@@ -98,7 +110,7 @@ func (a *app) versionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  `Print the version. --json: version, go, revision.`,
+		Long:  `Print the version.` + jsonHelp(versionResult{}),
 		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			revision := ""
@@ -110,7 +122,7 @@ func (a *app) versionCmd() *cobra.Command {
 				}
 			}
 			if a.json {
-				return a.printJSON(map[string]string{"version": Version, "go": runtime.Version(), "revision": revision})
+				return a.printJSON(versionResult{Version, runtime.Version(), revision})
 			}
 			a.note("ohmloom %s (%s)", Version, runtime.Version())
 			return nil

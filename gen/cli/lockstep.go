@@ -64,7 +64,7 @@ func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *pro
 		stimuli = []cosim.Stimulus{cosim.Random(v.Seed), cosim.Extreme(v.Seed)}
 	}
 	if len(v.Engines) < 2 || v.Cycles == 0 && f.replay.file == "" {
-		return nil, nil
+		return lockstepResult{}, nil
 	}
 	list, err := openEngines(ctx, tile.Design, v.Engines)
 	if err != nil {
@@ -78,7 +78,7 @@ func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *pro
 		}
 		return again[0], nil
 	}
-	var all lockstepResult
+	all := lockstepResult{}
 	for i, s := range stimuli {
 		opt.Cycles = (v.Cycles + 1 - i) / len(stimuli)
 		if opt.Cycles == 0 && s.Kind != cosim.KindDirected {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -55,17 +55,14 @@ func (a *app) verifyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Prove by co-simulation that Verilog and Go agree on every bit",
-		Long: `Lint the Verilog with all warnings on, then run the hardware on all engines: the trained matrix and its golden
-activations when there is a program block, once as described, once with ideal converters and
-once for each case; random and extreme streams with random stalls against the arithmetic of
-the blocks; then all engines in lockstep on random inputs, every output of every cycle
-compared. Measured cycles are held against the blocks' formulas. At a difference in lockstep
-the earliest differing register, a waveform and a replay command are given and the stimulus
-is shrunk. Exit code 1 on any difference.
-
---json: passed, file, hash, cycles, engines[], seed, mismatches[] (case, engine, what, got,
-want, source), lint (clean, tool, messages[]), cases[] (name, golden_vectors, arithmetic_vectors, golden_scores, cycles,
-passed), lockstep[] (stimulus, seed, cycles, compared_values, passed, mismatch, coverage), phases[] (case, name, engine, cycles_measured, cycles_formula).`,
+		Long: `Lint the Verilog with all warnings on, then run the hardware on all engines: the trained
+matrix and its golden activations when there is a program block, once as described, once with
+ideal converters and once for each case; random and extreme streams with random stalls against
+the arithmetic of the blocks; then all engines in lockstep on random inputs, every output of
+every cycle compared. Measured cycles are held against the blocks' formulas. At a difference in
+lockstep the earliest differing register, a waveform and a replay command are given and the
+stimulus is shrunk. Exit code 1 on any difference. At most 20 wrong values are listed for each
+crossbar setting; cycles at the top are those of all engines together.` + jsonHelp(verifyResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)
@@ -87,6 +84,9 @@ passed), lockstep[] (stimulus, seed, cycles, compared_values, passed, mismatch, 
 			}
 			if err := checkEngines(v.Engines); err != nil {
 				return err
+			}
+			if f.replay.file != "" && len(v.Engines) < 2 {
+				return usage("--replay compares engines: name at least two with --engine")
 			}
 			if v.Cycles < 0 || v.Cycles > 1_000_000_000 {
 				return usage("--cycles %d: allowed are 0 to 1,000,000,000", v.Cycles)
@@ -267,7 +267,7 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 		t := table.NewWriter()
 		t.SetOutputMirror(a.out)
 		t.SetStyle(table.StyleLight)
-		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "cycles", "agrees"})
+		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "cycles of all engines", "agrees"})
 		for _, c := range r.Cases {
 			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.Cycles, yes(c.Passed)})
 		}
@@ -296,7 +296,7 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 	if !r.Passed {
 		verdict = "FAILED"
 	}
-	fmt.Fprintf(a.out, "verify %s: %s on %v, %d cycles, seed %d, configuration %.12s\n", verdict, r.File, r.Engines, r.Cycles, r.Seed, r.Hash)
+	fmt.Fprintf(a.out, "verify %s: %s on %s, %d cycles, seed %d, configuration %.12s\n", verdict, r.File, strings.Join(r.Engines, ", "), r.Cycles, r.Seed, r.Hash)
 }
 
 func (a *app) phaseTable(phases []phase) {
@@ -318,7 +318,7 @@ func (a *app) phaseTable(phases []phase) {
 		names[k] = append(names[k], p.Engine)
 	}
 	for _, k := range order {
-		t.AppendRow(table.Row{k.c, k.n, names[k], k.m, k.f})
+		t.AppendRow(table.Row{k.c, k.n, strings.Join(names[k], ", "), k.m, k.f})
 	}
 	t.Render()
 }
@@ -329,6 +329,3 @@ func yes(b bool) string {
 	}
 	return "NO"
 }
-
-// since is a duration for a person.
-func since(t time.Time) string { return time.Since(t).Round(10 * time.Millisecond).String() }
