@@ -65,7 +65,7 @@ func TestEmittedVerilogLintsWithoutAWord(t *testing.T) {
 			})
 			t.Run("iverilog", func(t *testing.T) {
 				need(t, "iverilog")
-				silent(t, dir, "iverilog", "-g2005", "-Wall", "-f", "sim.f", "-o", os.DevNull, "-s", d.Name)
+				silent(t, dir, "iverilog", "-g2005", "-Wall", "-f", "sim.f", "-t", "null", "-s", d.Name)
 			})
 			t.Run("yosys", func(t *testing.T) {
 				need(t, "yosys")
