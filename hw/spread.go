@@ -54,6 +54,7 @@ type Spread struct {
 const (
 	scoreShift = 7 // rshift from score units to arguments of the exponential
 	outShift   = 23
+	outLatency = 5 // from sums and reciprocal to an output
 )
 
 // suffix encodes the parameters for names of modules.

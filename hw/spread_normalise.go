@@ -10,7 +10,7 @@ import (
 // channels a cycle. Sums wait in an SRAM that has room for all heads on their way, and
 // reciprocals in registers. freed is up when a head's last sums have been taken.
 //
-// A beat of y comes 4 cycles after it was begun, which is from 1 cycle on after its sums and
+// A beat of y comes outLatency cycles after it was begun, which is from 1 cycle on after its sums and
 // its reciprocal are in.
 func (b Spread) normalise(lib *Lib) *ir.Module {
 	name := fmt.Sprintf("spread_normalise_%d_d%d_l%d_a%d_w%d_z%d", b.Cols, b.HeadChannels, b.Lanes, b.Ahead, b.sumBits(), b.zBits())
@@ -52,8 +52,8 @@ func (b Spread) normalise(lib *Lib) *ir.Module {
 		stage := func(name string, n *ir.Node) *ir.Node { return m.DataReg(name, n.Type).SetEn(moves, n) }
 		flags := func(name string, n *ir.Node) *ir.Node { return m.Reg(name, n.Type, 0).SetEn(moves, n) }
 		busy, end := flags("valid_1", goes), stage("end_1", headEnd)
-		a := chunk(m.OutOf(mem, "rdata"), stage("part_1", part.Q), b.Lanes)
-		factor := stage("factor", one)
+		a := stage("sums_2", chunk(m.OutOf(mem, "rdata"), stage("part_1", part.Q), b.Lanes))
+		factor := stage("factor_2", stage("factor_1", one))
 
 		// a * r in two halves, to be added in the next cycle.
 		w := b.sumBits() + recipBits + 1
@@ -65,6 +65,7 @@ func (b Spread) normalise(lib *Lib) *ir.Module {
 		product := stage("product", low.Add(high.ShlK(recipBits/2)).AddK(1<<(outShift-1)))
 		busy, end = flags("valid_2", busy), stage("end_2", end)
 		busy, end = flags("valid_3", busy), stage("end_3", end)
+		busy, end = flags("valid_4", busy), stage("end_4", end)
 		full.SetEn(moves, busy)
 		out := clamp(product.SraK(outShift).Trunc(w-outShift), -127, 127).Trunc(8)
 		if rest := b.HeadChannels % b.Lanes; rest > 0 {

@@ -141,7 +141,7 @@ func (b Spread) Cycles(in [][]Beat) int {
 	if len(t.freed) == 0 {
 		return 0
 	}
-	return t.freed[len(t.freed)-1] + 4 + 1
+	return t.freed[len(t.freed)-1] + outLatency + 1
 }
 
 // pass is one pass over l slots.
