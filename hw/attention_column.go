@@ -11,12 +11,12 @@ import (
 // array of which, with N = 1, one column has work. For each query head
 //
 //	scores   M = cnt, K = HeadChannels, N = 1: Rows slots a fold, ceil(cnt/Rows) folds
-//	weights  the softmax of package-wide numerics, one score a cycle
+//	weights  the softmax, one score a cycle
 //	outputs  M = HeadChannels, K = cnt, N = 1: Rows channels a fold, ceil(HeadChannels/Rows) folds
 //
 // where cnt = min(tokens so far, Context). Folds follow one another K + Rows + Cols - 2 cycles
-// apart, SCALE-Sim v2's output-stationary count: fill and drain are exposed, only the sums
-// leave while the next fold computes. The MatMuls run in the order scores of head 0, of head
+// apart, SCALE-Sim v2's output-stationary count: fill and drain of the operands are exposed, and the sums
+// leave while the next fold computes (see ArrayCycles and PassCycles). The MatMuls run in the order scores of head 0, of head
 // 1, outputs of head 0, scores of head 2, outputs of head 1 and so on, so that the softmax of a
 // head works during the scores of the next.
 //

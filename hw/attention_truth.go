@@ -86,11 +86,11 @@ func (b AttentionColumn) PublishedCycles(cnt int) int { return b.ArrayCycles(cnt
 //	ArrayCycles(cnt) + HeadChannels + (HeadChannels-1) mod Rows + 7
 //
 // (the first head is loaded, the last fold drained and normalised) when the array never waits
-// for the softmax, which is so whenever there are several heads and Rows + Cols is at least 33.
-// Elsewhere it is what the recurrence over folds says: with B the beginning of a fold, its
-// copies are made at max(B + K + Rows + Cols - 2, last row of the fold before + 1) and rows leave
-// from the next cycle on; the outputs of a head begin 7 cycles after its last score at the
-// earliest and their normalisation 27 after its division begins.
+// for the softmax: with two heads or more, Rows + Cols >= 33 and Cols + min(cnt, HeadChannels)
+// >= 10. Elsewhere a recurrence over folds, columnTime: with B the cycle in which a fold
+// begins, its sums are copied at max(B + K + Rows + Cols - 2, last row of the fold before + 1),
+// where the next may begin, and rows leave from the next cycle on; outputs of a head begin 7
+// cycles after its last score at the earliest and are normalised 27 after its division begins.
 func (b AttentionColumn) PassCycles(cnt int) int {
 	w := columnTime{AttentionColumn: b, cnt: cnt, free: 0, drained: -1, divided: -recipTime}
 	for h := range b.Heads {

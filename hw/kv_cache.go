@@ -193,12 +193,7 @@ func (h *kvHalf) read(begin, take *ir.Node, s Stream) {
 	top := m.K(h.lastRow.Type.W, uint64(h.Banks-1))
 	row := m.DataReg(name+"_row", h.lastRow.Type).SetEn(issue, lastFold.Mux(h.lastRow, top))
 	mark := func(what string, v *ir.Node) *ir.Node { return m.DataReg(name+what, ir.Bits(1)).SetEn(issue, v) }
-	lane := make([]uint64, h.Banks)
-	for i := range lane {
-		lane[i] = uint64(i)
-	}
-	used := m.KVec(row.Type.W, lane...).Leu(row)
-	data := used.Mux(m.OutOf(banks, "rdata"), m.K(8, 0).Splat(h.Banks))
+	data := upTo(row, h.Banks).Mux(m.OutOf(banks, "rdata"), m.K(8, 0).Splat(h.Banks))
 	drive(m, s, full.Q, data, row, mark("_last", foldEnd), mark("_end", foldEnd.And(lastFold)))
 }
 
