@@ -26,6 +26,7 @@ var runtimeFiles embed.FS
 const (
 	oldestGo  = "1.22" // generated programs range over integers
 	buildWait = 10 * time.Minute
+	vectorGo  = "1.26" // simd/archsimd is an experiment, without a promise for other versions
 	goMod     = "module simulator\n\ngo " + oldestGo + "\n"
 )
 
@@ -33,15 +34,19 @@ const (
 var buildFlags = []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
 // build gives the path of the program built from src, from the cache when it is there.
-func build(ctx context.Context, dir *cache.Dir, src []byte) (string, error) {
+func build(ctx context.Context, dir *cache.Dir, src []byte, opt Options) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, buildWait, fmt.Errorf("go build took more than %v", buildWait))
 	defer cancel()
 	goCmd, version, err := findGo(ctx)
 	if err != nil {
 		return "", err
 	}
+	experiment := ""
+	if !opt.scalar && vectorsWork(version) {
+		experiment = "simd"
+	}
 	files := map[string]string{"go.mod": goMod, "model.go": string(src)}
-	key := []string{version, runtime.GOOS, runtime.GOARCH, strings.Join(buildFlags, " "), amd64Level(), goMod, string(src)}
+	key := []string{version, runtime.GOOS, runtime.GOARCH, strings.Join(buildFlags, " "), amd64Level(), experiment, goMod, string(src)}
 	entries, err := runtimeFiles.ReadDir("worker")
 	if err != nil {
 		return "", err
@@ -60,7 +65,7 @@ func build(ctx context.Context, dir *cache.Dir, src []byte) (string, error) {
 				return err
 			}
 		}
-		return goBuild(ctx, goCmd, version, tmp)
+		return goBuild(ctx, goCmd, version, experiment, tmp)
 	})
 	if err != nil {
 		return "", err
@@ -109,7 +114,7 @@ func older(have, want string) bool {
 // flags of the user's. A go command that knows no cache of its own gets one in dir.
 func goEnv(dir string) []string {
 	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local",
-		"GO111MODULE=on", "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOAMD64="+amd64Level())
+		"GO111MODULE=on", "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOEXPERIMENT=", "GOAMD64="+amd64Level())
 	if _, err := os.UserCacheDir(); err != nil && os.Getenv("GOCACHE") == "" && dir != "" {
 		env = append(env, "GOCACHE="+filepath.Join(dir, "gocache"))
 	}
@@ -129,11 +134,18 @@ func amd64Level() string {
 	return "v3"
 }
 
-func goBuild(ctx context.Context, goCmd, version, dir string) error {
+// vectorsWork reports whether this machine and version of Go have the vectors of the runtime.
+func vectorsWork(version string) bool {
+	x := cpu.X86
+	return runtime.GOARCH == "amd64" && (version == vectorGo || strings.HasPrefix(version, vectorGo+".")) &&
+		amd64Level() == "v3" && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+}
+
+func goBuild(ctx context.Context, goCmd, version, experiment, dir string) error {
 	cmd := exec.CommandContext(ctx, goCmd, append(buildFlags[:len(buildFlags):len(buildFlags)], "-o", programName(), ".")...)
 	cmd.Dir = dir
-	cmd.Env = append(goEnv(filepath.Dir(dir)), "GOTMPDIR="+dir)           // removed with dir when the build is stopped
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops its compilers, killed it could not
+	cmd.Env = append(goEnv(filepath.Dir(dir)), "GOEXPERIMENT="+experiment, "GOTMPDIR="+dir) // removed with dir when the build is stopped
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }                   // it stops its compilers, killed it could not
 	cmd.WaitDelay = 5 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return toolFailed(ctx, version, err, out)

@@ -111,7 +111,7 @@ func (e *emitter) fill(v *val, first index, n int, src func(x index) place) {
 	}
 	e.each("e", n, func(x index) {
 		at := src(x)
-		e.add(jen.Id(v.name + storeSuffix).Index(first.plus(x).code()).Op("=").Add(e.elem(at.v, at.l, at.e)))
+		e.add(store(v, constant(0), first.plus(x)).Op("=").Add(e.elem(at.v, at.l, at.e)))
 	})
 }
 

@@ -1,6 +1,10 @@
 package gosim
 
-import "github.com/dave/jennifer/jen"
+import (
+	"github.com/dave/jennifer/jen"
+
+	"ohmloom/ir"
+)
 
 // set changes state at the end of the group, so that everything in it sees the old word.
 func (e *emitter) set(dst, src *jen.Statement) {
@@ -14,6 +18,74 @@ func (e *emitter) held(src *jen.Statement) *jen.Statement {
 	return jen.Id(name)
 }
 
+// update is what becomes of a register in one version of a loop.
+type update uint8
+
+const (
+	keeps   update = iota // nothing: disabled, or the loop is printed again in two versions
+	clears                // all of it, after the loop
+	copies                // all of it from an array, after the loop
+	resets                // takes its reset value
+	takes                 // takes its next value
+	selects               // takes its next value where it is enabled
+)
+
+// updates says what becomes of r, as far as the selectors of this version of the loop tell.
+func (e *emitter) updates(r *reg) update {
+	if r.Reset != nil {
+		on, ok := e.known(rstVal, e.l, e.u)
+		switch {
+		case !ok:
+			return keeps
+		case on && zero(r.Reset):
+			return clears
+		case on:
+			return resets
+		}
+	}
+	if r.en != nil {
+		if on, ok := e.known(r.en, r.en.lane(e.l.times(r.q.div)), constant(0)); !ok {
+			return selects
+		} else if !on {
+			return keeps
+		}
+	}
+	if _, ok := e.array(e.chosen(r.next), r.q); ok {
+		return copies
+	}
+	return takes
+}
+
+func zero(vals []uint64) bool {
+	for _, x := range vals {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// chosen follows muxes whose selector this version of the loop knows.
+func (e *emitter) chosen(v *val) *val {
+	for {
+		if _, ok := v.Op.(ir.Mux); !ok || v.class != computed || v.item.group != e.it.group {
+			return v
+		}
+		if v.args[0].Type.N > 1 {
+			return v
+		}
+		on, ok := e.known(v.args[0], constant(0), constant(0))
+		a := v.args[2]
+		if on {
+			a = v.args[1]
+		}
+		if !ok || a.Type.N != v.Type.N || a.div != v.div {
+			return v
+		}
+		v = a
+	}
+}
+
 // commit gives a register its next value: the reset value, the next value or none.
 func (e *emitter) commit(r *reg) {
 	q := r.q
@@ -22,48 +94,21 @@ func (e *emitter) commit(r *reg) {
 		e.commitScalar(r, now)
 		return
 	}
-	if r.Reset != nil {
-		on, ok := e.known(rstVal, e.l, e.u)
-		if ok && on {
-			e.reset(r, now)
-			return
-		}
-		if !ok {
-			return // the loop is printed again in two versions
-		}
-	}
 	next := func() *jen.Statement { return e.held(e.unit(r.next, r.next.lane(e.l.times(q.div)), e.u)) }
-	take := func() {
-		if from, ok := e.array(r.next, q); ok {
-			e.after = append(e.after, jen.Copy(jen.Id(q.name).Index(jen.Op(":")), jen.Id(from).Index(jen.Op(":"))))
-			return
-		}
+	switch e.updates(r) {
+	case clears:
+		e.after = append(e.after, jen.Clear(jen.Id(q.name).Index(jen.Op(":"))))
+	case copies:
+		from, _ := e.array(e.chosen(r.next), q)
+		e.after = append(e.after, jen.Copy(jen.Id(q.name).Index(jen.Op(":")), jen.Id(from).Index(jen.Op(":"))))
+	case resets:
+		e.set(now, e.resetUnit(r))
+	case takes:
 		e.set(now, next())
+	case selects:
+		en := e.elem(r.en, r.en.lane(e.l.times(q.div)), constant(0))
+		e.set(now, sel1(q.width, en, next(), e.stateAt(q)))
 	}
-	if r.en == nil {
-		take()
-		return
-	}
-	el := r.en.lane(e.l.times(q.div))
-	if on, ok := e.known(r.en, el, constant(0)); ok {
-		if on {
-			take()
-		}
-		return
-	}
-	en := e.elem(r.en, el, constant(0))
-	e.set(now, sel1(q.width, en, next(), e.stateAt(q)))
-}
-
-// reset gives a register its reset value.
-func (e *emitter) reset(r *reg, now *jen.Statement) {
-	for _, x := range r.Reset {
-		if x != 0 {
-			e.set(now, e.resetUnit(r))
-			return
-		}
-	}
-	e.after = append(e.after, jen.Clear(jen.Id(r.q.name).Index(jen.Op(":"))))
 }
 
 // stateAt is the register or read port at the present position.

@@ -24,7 +24,8 @@ type Options struct {
 	CacheDir string        // where built programs are kept; "" is cache.Default
 	Wait     time.Duration // the longest wait for one answer of the worker; 0 is two minutes
 
-	pipes bool // records through the pipes even where memory can be shared
+	pipes  bool // records through the pipes even where memory can be shared
+	scalar bool // loops without vectors even where there are vectors
 }
 
 // New generates, builds and starts the simulator of d, which must have passed ir.Check. The
@@ -39,7 +40,7 @@ func New(ctx context.Context, d *ir.Design, opt Options) (verify.Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	program, err := build(ctx, dir, src)
+	program, err := build(ctx, dir, src, opt)
 	if err != nil {
 		return nil, err
 	}

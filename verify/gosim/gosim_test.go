@@ -56,7 +56,12 @@ func TestRandomDesignsAgreeWithTheReference(t *testing.T) {
 // compare runs d in gosim and the reference on the same records and fails at the first difference.
 func compare(t testing.TB, dir string, d *ir.Design, seed uint64, cycles int) {
 	t.Helper()
-	e, err := newIn(t, dir, d)
+	compareWith(t, Options{CacheDir: dir}, d, seed, cycles)
+}
+
+func compareWith(t testing.TB, opt Options, d *ir.Design, seed uint64, cycles int) {
+	t.Helper()
+	e, err := New(context.Background(), d, opt)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

@@ -365,8 +365,12 @@ func reservedNames() map[string]bool {
 		append cap clear close complex copy delete imag len make max min new panic print println real recover any
 		init main step load in out rst i j k b e l n w s word acc_ addr row fmt os io bits math unsafe binary bufio
 		input output inBytes outBytes stateWords bit sel8 sel16 sel32 sel64 v8 v16 v32 v64 getBits orBits takeBit tail words
-		magic kindLoad kindRun run raw receive send fail shared mapShared sharedMemory strconv syscall errors`) {
+		magic kindLoad kindRun run raw receive send fail shared mapShared sharedMemory vectors vec archsimd strconv syscall errors`) {
 		m[s] = true
+	}
+	for _, s := range strings.Fields(`load8 load16 load32 loadInt8 loadInt16 store8 store16 store32 all add sub mul and or xor
+		shl shr sar eq ne ltu leu lts les sel`) {
+		m["v"+s] = true
 	}
 	return m
 }

@@ -164,6 +164,10 @@ func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code
 		}
 	}
 	body, after, ask := append(*e.out, e.late...), e.after, e.rt.ask
+	var vectors []jen.Code
+	if ask == nil {
+		vectors = e.vectors(g)
+	}
 	bodyUses := e.uses
 	e.out, e.uses, e.rt, e.late = out, uses, nil, nil
 	if g.space.steps() < minVersioned {
@@ -178,7 +182,11 @@ func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code
 	for v := range bodyUses {
 		e.uses[v]++
 	}
-	return append(g.loop(body), after...)
+	code := g.loop(body)
+	if vectors != nil {
+		code = []jen.Code{jen.If(jen.Id("vectors")).Block(vectors...).Else().Block(code...)}
+	}
+	return append(code, after...)
 }
 
 // loop is the loop of g round body.
