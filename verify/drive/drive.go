@@ -69,10 +69,17 @@ type run struct {
 	cycle     int
 }
 
+// Fault is what a design did wrong on its streams, or did not do in time.
+type Fault struct{ What string }
+
+func (f *Fault) Error() string { return f.What }
+
+func fault(format string, a ...any) error { return &Fault{fmt.Sprintf(format, a...)} }
+
 // Run resets the design for one cycle, sends all beats of feeds and takes the wanted number of
 // beats. It fails when nothing moves for MaxIdle cycles, when the design drops or changes an
-// offered beat, or when beats come out that nobody wanted. The engine must have been powered
-// up.
+// offered beat, or when beats come out that nobody wanted; those errors are a *Fault. The
+// engine must have been powered up.
 func Run(e verify.Engine, top *ir.Module, feeds []Feed, wants []Want, opt Options) (*Result, error) {
 	if opt.Rand == nil {
 		opt.Rand = rand.New(rand.NewSource(1))
@@ -110,14 +117,14 @@ func (r *run) loop() error {
 		case err != nil:
 			return err
 		case moved && done:
-			return fmt.Errorf("a transfer after the last expected one")
+			return fault("a transfer after the last expected one")
 		case moved:
 			idle = 0
 		default:
 			idle++
 		}
 		if !done && idle >= r.opt.MaxIdle {
-			return fmt.Errorf("nothing moved for %d cycles; waiting for %s", idle, r.waiting())
+			return fault("nothing moved for %d cycles; waiting for %s", idle, r.waiting())
 		}
 	}
 }
@@ -178,7 +185,7 @@ func (r *run) offer(c *channel) {
 func (r *run) take(c *channel) (bool, error) {
 	if r.outs[c.valid] == 0 {
 		if c.held != nil {
-			return false, fmt.Errorf("stream %s withdrew a beat that was not taken", c.name)
+			return false, fault("stream %s withdrew a beat that was not taken", c.name)
 		}
 		return false, nil
 	}
@@ -187,14 +194,14 @@ func (r *run) take(c *channel) (bool, error) {
 		beat[i] = append([]uint64(nil), r.outs[f.at:f.at+f.n]...)
 	}
 	if c.held != nil && !same(c.held, beat) {
-		return false, fmt.Errorf("stream %s changed a beat that was not taken", c.name)
+		return false, fault("stream %s changed a beat that was not taken", c.name)
 	}
 	if c.ready >= 0 && r.ins[c.ready] == 0 {
 		c.held = beat
 		return false, nil
 	}
 	if len(c.got) == c.want {
-		return false, fmt.Errorf("stream %s gives more than the %d beats expected", c.name, c.want)
+		return false, fault("stream %s gives more than the %d beats expected", c.name, c.want)
 	}
 	c.held = nil
 	c.got = append(c.got, beat)
