@@ -46,6 +46,7 @@ type Spread struct {
 	Layers       int  // caches; passes go through the layers of a token in order
 	Lanes        int  // scores, weights and outputs a cycle; divides Rows and Cols, and Context when Biased
 	Ahead        int  // heads on their way at once, 1..64
+	Port         int  // columns a beat of the memory port carries, a divisor of Cols; 0: the cache is on chip
 	Biased       bool // scores have a relative position bias, from a loaded table
 
 	Bias [][]int16 // [Layers*Heads][Context] by distance, unit 2^7 scores; nil is all zero; not part of the structure
@@ -60,8 +61,11 @@ const (
 // suffix encodes the parameters for names of modules.
 func (b Spread) suffix() string {
 	bias := ""
+	if b.Port > 0 {
+		bias = fmt.Sprintf("_p%d", b.Port)
+	}
 	if b.Biased {
-		bias = "_bias"
+		bias += "_bias"
 	}
 	return fmt.Sprintf("%dx%d_h%dof%d_d%d_t%d_y%d_l%d_a%d%s", b.Rows, b.Cols, b.KVHeads, b.Heads,
 		b.HeadChannels, b.Context, b.Layers, b.Lanes, b.Ahead, bias)
@@ -79,12 +83,15 @@ func (b Spread) Check() error {
 		inRange("spread", "context", b.Context, 1, 65536),
 		inRange("spread", "layers", b.Layers, 1, 1024),
 		inRange("spread", "lanes", b.Lanes, 1, min(b.Rows, b.Cols)),
-		inRange("spread", "heads ahead", b.Ahead, 1, 64))
+		inRange("spread", "heads ahead", b.Ahead, 1, 64),
+		inRange("spread", "columns of the port", b.Port, 0, b.Cols))
 	switch {
 	case err != nil:
 		return err
 	case b.Heads%b.KVHeads != 0:
 		return fmt.Errorf("spread: %d heads are not a multiple of %d KV heads", b.Heads, b.KVHeads)
+	case b.Port > 0 && b.Cols%b.Port != 0:
+		return fmt.Errorf("spread: %d columns of the port do not divide %d columns", b.Port, b.Cols)
 	case b.Rows%b.Lanes != 0 || b.Cols%b.Lanes != 0 || b.Biased && b.Context%b.Lanes != 0:
 		return fmt.Errorf("spread: %d lanes do not divide %d rows, %d columns and a context of %d; %d do",
 			b.Lanes, b.Rows, b.Cols, b.Context, b.lanesThatFit())
@@ -106,8 +113,14 @@ func (b Spread) Streams() (in, out []Stream) {
 	row := func(name, doc string, lanes int) Stream {
 		return Stream{Name: name, Doc: doc, Fields: []Field{{"data", ir.Vec(lanes, 8), true, "int8 channels, in order"}}}
 	}
-	return []Stream{tokenStream(), row("q", "queries, head after head", b.Rows), row("k", "keys of the token", b.Rows),
-		row("v", "values of the token", b.Cols)}, []Stream{row("y", "attention output, head after head", b.Lanes)}
+	in = []Stream{tokenStream(), row("q", "queries, head after head", b.Rows), row("k", "keys of the token", b.Rows),
+		row("v", "values of the token", b.Cols)}
+	out = []Stream{row("y", "attention output, head after head", b.Lanes)}
+	if b.Port > 0 {
+		fill, mem := b.memStreams()
+		in, out = append(in, fill), append(out, mem)
+	}
+	return in, out
 }
 
 // Sizes that follow from the parameters.
@@ -120,10 +133,18 @@ func (b Spread) parts() int      { return b.Cols / b.Lanes }                // c
 func (b Spread) slotTime() int   { return max(b.kChunks(), b.parts()) }     // cycles of QK for Cols scores
 func (b Spread) keyWords() int   { return b.kSlots() * b.kChunks() }        // of a KV head in a bank
 func (b Spread) headWords() int  { return b.keyWords() + b.vGroups()*b.vRounds() }
-func (b Spread) bankWords() int  { return b.Layers * b.KVHeads * b.headWords() }
+func (b Spread) bankWords() int  { return b.bankHeads() * b.headWords() }
 func (b Spread) eWords() int     { return ceilDiv(b.kSlots()*b.Cols, b.Rows) } // weights of a head, Rows a word
 func (b Spread) lastParts() int  { return ceilDiv(b.HeadChannels-(b.vRounds()-1)*b.Cols, b.Lanes) }
 func (b Spread) treeStages() int { return ceilDiv(levels(b.Rows), 2) }
+
+// bankHeads is how many KV heads the banks hold.
+func (b Spread) bankHeads() int {
+	if b.Port > 0 {
+		return portHeads
+	}
+	return b.Layers * b.KVHeads
+}
 
 // sumLatency is the time from the issue of the last word of a sum to the sum: read the shared
 // operand, read the bank, multiply, tree, accumulate.
@@ -165,7 +186,11 @@ func (b Spread) Build(lib *Lib) *ir.Module {
 		e := &spreading{Spread: b, m: m, lib: lib}
 		e.declare()
 		e.begin()
-		e.write()
+		if b.Port > 0 {
+			e.port()
+		} else {
+			e.write()
+		}
 		e.load()
 		e.schedule()
 		e.multiply()

@@ -43,23 +43,29 @@ func multiplier(lib *Lib) *ir.Module {
 // t + 2 + treeStages(), which is when add and first must be up.
 func (b Spread) column(lib *Lib) *ir.Module {
 	name := fmt.Sprintf("spread_column_%dx%d_%d", b.bankWords(), b.Rows, b.sumBits())
-	doc := fmt.Sprintf("Column: KV bank of %d words of %d bytes, %d multipliers, adder tree of %d stages and accumulator.",
+	if b.Port > 0 {
+		name += "_words"
+	}
+	doc := fmt.Sprintf("Column: bank of %d words of %d bytes, %d multipliers, adder tree of %d stages and accumulator.",
 		b.bankWords(), b.Rows, b.Rows, b.treeStages())
 	return lib.module("spread_column", name, doc, func(m *ir.Module) {
 		addr := ir.Bits(ir.ClogTwo(b.bankWords()))
-		we := m.In("we", ir.Bits(1), "write to the bank")
-		rows := m.In("rows", ir.Vec(b.Rows, 1), "bytes to write")
-		waddr := m.In("waddr", addr, "address to write")
-		isValue := m.In("is_value", ir.Bits(1), "write v, else k")
-		k := m.In("k", ir.Vec(b.Rows, 8), "channels of a key")
-		v := m.In("v", ir.Bits(8), "channel of a value")
+		we, waddr := m.In("we", ir.Bits(1), "write to the bank"), m.In("waddr", addr, "address to write")
+		wdata := m.In("k", ir.Vec(b.Rows, 8), "channels of a key, or a whole word")
+		var bank *ir.Inst
 		re, raddr := m.In("re", ir.Bits(1), "read the bank"), m.In("raddr", addr, "address to read")
 		a := m.In("a", ir.Vec(b.Rows, 8), "operand all columns share")
 		add, first := m.In("add", ir.Bits(1), "add to the sum"), m.In("first", ir.Bits(1), "a sum begins")
 
-		bank := m.Instance("u_bank", maskedSRAM(lib, b.bankWords(), b.Rows)).
-			In("we", we.Splat(b.Rows).And(rows)).In("waddr", waddr).In("wdata", isValue.Mux(v, k)).
-			In("re", re).In("raddr", raddr)
+		if b.Port > 0 {
+			bank = m.Instance("u_bank", sram(lib, b.bankWords(), wdata.Type)).In("we", we)
+		} else {
+			rows := m.In("rows", ir.Vec(b.Rows, 1), "bytes to write")
+			isValue, v := m.In("is_value", ir.Bits(1), "write v, else k"), m.In("v", ir.Bits(8), "channel of a value")
+			bank = m.Instance("u_bank", maskedSRAM(lib, b.bankWords(), b.Rows)).In("we", we.Splat(b.Rows).And(rows))
+			wdata = isValue.Mux(v, wdata)
+		}
+		bank.In("waddr", waddr).In("wdata", wdata).In("re", re).In("raddr", raddr)
 		pes := m.Array("pe", multiplier(lib), b.Rows, 1).PerRow("a", a).PerRow("b", m.OutOf(bank, "rdata"))
 		total := adderTree(m, m.OutOf(pes, "p"), b.sumBits())
 		sum := m.DataReg("acc", ir.Bits(b.sumBits()))

@@ -8,6 +8,7 @@ type spreading struct {
 	m              *ir.Module
 	lib            *Lib
 	token, q, k, v source
+	fillIn         source // answers of the external memory
 	softmaxer      *ir.Inst
 	normaliser     *ir.Inst
 
@@ -23,6 +24,8 @@ type spreading struct {
 
 	newQuery, newKeys, newValues *ir.Node // the last of a head's q, k, v comes in
 	layerBase                    *ir.Node // where the layer's part of the banks begins, when a pass begins
+	room                         credit   // heads the banks have room for, when the cache is in memory
+	fetches                      *ir.Node // the first word of a head is asked for
 
 	bank    bankWrite
 	qBuffer *ir.Inst
@@ -49,6 +52,9 @@ func (e *spreading) declare() {
 	in, outs := e.Streams()
 	m := e.m
 	e.token, e.q, e.k, e.v = input(m, in[0]), input(m, in[1]), input(m, in[2]), input(m, in[3])
+	if e.Port > 0 {
+		e.fillIn = input(m, in[4])
+	}
 	e.softmaxer = m.Instance("u_softmax", e.softmax(e.lib))
 	e.normaliser = m.Instance("u_normalise", e.normalise(e.lib))
 	passOut(m, e.normaliser, outs[0], outs[0].Name)
@@ -176,6 +182,10 @@ func (e *spreading) schedule() {
 	e.values.set(e.newValues, nextA)
 	endA := ends.And(av.Q).Named("av_ends")
 	_, lastHead := counter(m, "av_head", e.Heads, endA)
+	if e.Port > 0 {
+		_, groupDone := counter(m, "done_in_group", e.group(), endA)
+		e.room.set(endA.And(groupDone), e.fetches)
+	}
 	over := e.stores.Mux(e.stored, endA.And(lastHead)).Named("over")
 	e.active.SetEn(e.fire.Or(over), e.fire)
 	if e.Biased {
@@ -190,6 +200,9 @@ func (e *spreading) schedule() {
 	}
 	w := ir.ClogTwo(e.bankWords())
 	base := func(name string, next *ir.Node) *ir.Node {
+		if e.Port > 0 {
+			return stepper(m, name, w, e.headWords(), portHeads, next)
+		}
 		r := m.DataReg(name, ir.Bits(w))
 		return r.SetEn(e.attends.Or(next), e.attends.Mux(e.layerBase, r.Q.AddK(int64(e.headWords()))))
 	}
@@ -219,10 +232,13 @@ func (e *spreading) multiply() {
 
 	flags := op.issue.Cat(op.first, op.last, op.av, op.tail)
 	adds := delay(m, "flags", flags, e.sumLatency()-1).Named("adding")
-	cols := m.Array("column", e.column(e.lib), 1, e.Cols).
-		PerCol("we", e.bank.cols).In("rows", e.bank.rows).In("waddr", e.bank.addr).In("is_value", e.bank.isValue).
-		In("k", e.bank.k).PerCol("v", e.bank.v).
-		In("re", m.Reg("bank_read", ir.Bits(1), 0).Set(op.issue)).In("raddr", late("bank_addr", op.addr)).
+	cols := m.Array("column", e.column(e.lib), 1, e.Cols).PerCol("we", e.bank.cols).In("waddr", e.bank.addr)
+	if e.Port > 0 {
+		cols.PerCol("k", e.bank.k)
+	} else {
+		cols.In("rows", e.bank.rows).In("is_value", e.bank.isValue).In("k", e.bank.k).PerCol("v", e.bank.v)
+	}
+	cols.In("re", m.Reg("bank_read", ir.Bits(1), 0).Set(op.issue)).In("raddr", late("bank_addr", op.addr)).
 		In("a", late("operand", operand)).In("add", adds.Bit(4)).In("first", adds.Bit(3))
 	sums := m.OutOf(cols, "sum")
 

@@ -69,7 +69,85 @@ func (b Spread) Arithmetic(in [][]Beat) [][]Beat {
 			}
 		}
 	}
+	if b.Port > 0 {
+		mem, _ := b.traffic(in)
+		return [][]Beat{out, mem}
+	}
 	return [][]Beat{out}
+}
+
+// traffic is what goes over the memory port: the requests, and the answers of a memory that
+// holds something where it was never written.
+func (b Spread) traffic(in [][]Beat) (requests, fills []Beat) {
+	memory := make([]byte, b.memoryWords()*b.portBytes())
+	for i := range memory {
+		memory[i] = byte(i * 167 >> 3)
+	}
+	ask := func(addr int, data []byte, mask []uint64) {
+		at := memory[addr*b.portBytes() : (addr+1)*b.portBytes()]
+		beat := Beat{flag(data != nil), {uint64(addr)}, make([]uint64, len(at)), make([]uint64, len(at))}
+		if data == nil {
+			answer := make([]uint64, len(at))
+			for i, x := range at {
+				answer[i] = uint64(x)
+			}
+			fills = append(fills, Beat{answer})
+		} else {
+			beat[3] = mask
+			for i := range at {
+				beat[2][i] = uint64(data[i])
+				if mask[i] == 1 {
+					at[i] = data[i]
+				}
+			}
+		}
+		requests = append(requests, beat)
+	}
+	ks, vs := in[2], in[3]
+	at := position{context: b.Context, layers: b.Layers}
+	for _, t := range in[0] {
+		layer := at.begin(t[0][0] == 1)
+		for h := range b.KVHeads {
+			base := (layer*b.KVHeads + h) * b.headWords()
+			word := func(row, part int) int { return (base+row)*b.portParts() + part }
+			col, row := at.slot%b.Cols, at.slot%b.Rows
+			for i := range b.kChunks() {
+				data, mask := b.portBeat(func(c, r int) (uint64, bool) { return ks[0][0][r], c == col%b.Port })
+				ask(word(at.slot/b.Cols*b.kChunks()+i, col/b.Port), data, mask)
+				ks = ks[1:]
+			}
+			for i := range b.vRounds() {
+				for part := range b.portParts() {
+					data, mask := b.portBeat(func(c, r int) (uint64, bool) { return vs[0][0][part*b.Port+c], r == row })
+					ask(word(b.keyWords()+i*b.vGroups()+at.slot/b.Rows, part), data, mask)
+				}
+				vs = vs[1:]
+			}
+			if t[1][0] == 1 {
+				continue
+			}
+			for i := range ceilDiv(at.cnt, b.Cols) * b.kChunks() * b.portParts() {
+				ask(word(0, i), nil, nil)
+			}
+			for i := range b.vRounds() {
+				for g := range ceilDiv(at.cnt, b.Rows) * b.portParts() {
+					ask(word(b.keyWords()+i*b.vGroups(), g), nil, nil)
+				}
+			}
+		}
+	}
+	return requests, fills
+}
+
+// portBeat is the data and the mask of a write, byte by byte: r of column c.
+func (b Spread) portBeat(at func(c, r int) (byte uint64, written bool)) (data []byte, mask []uint64) {
+	for c := range b.Port {
+		for r := range b.Rows {
+			x, written := at(c, r)
+			data, mask = append(data, byte(x)), append(mask, flag(written)[0])
+		}
+	}
+	return data, mask
 }
 
 // bias is the table of a head, by distance, or nil.
@@ -112,78 +190,122 @@ func attend(q []int64, keys, values [][]int64, bias []int16) []int64 {
 // token.
 type timing struct {
 	Spread
-	last  int   // the pass before was over
-	query int   // the last q beat was taken
-	free  int   // the array could begin, an operation later
-	norm  int   // the normalisation could begin another word
-	freed []int // when each head left the buffers, all passes
+	last   int   // the pass before was over
+	query  int   // the last q beat was taken
+	free   int   // the array could begin, an operation later
+	norm   int   // the normalisation could begin another word
+	port   int   // the last request was made
+	freed  []int // when each head left the buffers, all passes
+	groups []int // when each KV head of the pass was done with
 }
 
 // Cycles follows the schedule operation by operation: the array takes QK of the next head as
 // soon as its q and k are in, else AV of the next head whose weights are; the rest is
 // latency. With A and B the array's cycles for QK and AV of a head, H heads, everything
-// dividing and Ahead large enough that the array never waits, a pass takes
+// dividing and Ahead large enough that the array never waits, a pass with the cache on chip
+// takes
 //
-//	H (A + B) + ceil(HeadChannels/Rows) + sumLatency() + Cols/Lanes + 6
+//	H (A + B) + ceil(HeadChannels/Rows) + sumLatency() + Cols/Lanes + 7
 //
 // when the softmax of the last head is hidden behind the AV of the heads before it.
 func (b Spread) Cycles(in [][]Beat) int {
-	t := &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1}
+	t := &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1, port: -1}
 	at := position{context: b.Context, layers: b.Layers}
 	for _, beat := range in[0] {
 		at.begin(beat[0][0] == 1)
 		if beat[1][0] == 1 {
-			t.last += 1 + b.KVHeads*(b.kChunks()+b.vRounds())
+			t.last += 1 + b.KVHeads*(b.kChunks()+b.vRounds()*max(b.portWrites(), 1))
+			t.port = t.last
 			continue
 		}
 		t.pass(at.cnt)
 	}
-	if len(t.freed) == 0 {
+	last := -1
+	if len(t.freed) > 0 {
+		last = t.freed[len(t.freed)-1] + outLatency
+	}
+	if b.Port > 0 {
+		last = max(last, t.port+1)
+	}
+	return last + 1
+}
+
+// portWrites is the requests for a beat of v; 0 without a port.
+func (b Spread) portWrites() int {
+	if b.Port == 0 {
 		return 0
 	}
-	return t.freed[len(t.freed)-1] + outLatency + 1
+	return b.portParts()
+}
+
+// supply gives, KV head after KV head, when the last of its keys and values is in; ok is
+// false while that depends on what the array has yet to do. On chip it is when the token's
+// are written, else when all are fetched: an answer comes 2 cycles after its request was made.
+func (t *timing) supply(begin, l int) func() (keys, values int, ok bool) {
+	t.groups, t.port = nil, begin
+	head := 0
+	return func() (int, int, bool) {
+		if t.Port == 0 {
+			keys := begin + head*(t.kChunks()+t.vRounds()) + t.kChunks()
+			head++
+			return keys, keys + t.vRounds(), true
+		}
+		from := 0
+		if head >= portHeads {
+			if len(t.groups) <= head-portHeads {
+				return 0, 0, false
+			}
+			from = t.groups[head-portHeads]
+		}
+		head++
+		written := t.port + t.kChunks() + t.vRounds()*t.portParts()
+		keys := max(written, from) + ceilDiv(l, t.Cols)*t.kChunks()*t.portParts()
+		t.port = keys + ceilDiv(l, t.Rows)*t.vRounds()*t.portParts()
+		return keys + 2, t.port + 2, true
+	}
 }
 
 // pass is one pass over l slots.
 func (t *timing) pass(l int) {
 	begin := t.last + 1
-	slots, groups := ceilDiv(l, t.Cols), ceilDiv(l, t.Rows)
-	qk, av, passTwo := slots*t.slotTime(), groups*t.vRounds(), slots*t.parts()
-	kv := t.kChunks() + t.vRounds()
-	key := func(head int) int { return begin + head/t.group()*kv + t.kChunks() }
-	value := func(head int) int { return begin + (head/t.group()+1)*kv }
+	qk, av := ceilDiv(l, t.Cols)*t.slotTime(), ceilDiv(l, t.Rows)*t.vRounds()
 	t.query = max(t.query, begin)
+	supply := t.supply(begin, l)
 
-	done := len(t.freed) // heads of earlier passes
-	queries := make([]int, t.Heads)
-	weights, recips := make([]int, t.Heads), make([]int, t.Heads)
-	for q, a := 0, 0; a < t.Heads; {
-		startQ, startA := -1, -1
-		if q < t.Heads && (done+q < t.Ahead || done+q-t.Ahead < len(t.freed)) {
-			if queries[q] == 0 {
-				from := t.query
-				if before := done + q - t.Ahead; before >= 0 {
-					from = max(from, t.freed[before])
-				}
-				queries[q] = from + t.kChunks()
-				t.query = queries[q]
+	before := len(t.freed) // heads of earlier passes
+	var queries, keys, values, weights, recips []int
+	for a := 0; a < t.Heads; {
+		q, startQ, startA := len(weights), -1, -1
+		if q < t.Heads && len(queries) == q && before+q-t.Ahead < len(t.freed) {
+			if from := before + q - t.Ahead; from >= 0 {
+				t.query = max(t.query, t.freed[from])
 			}
-			startQ = max(t.free, queries[q]+1, key(q)+1)
+			t.query += t.kChunks()
+			queries = append(queries, t.query)
+		}
+		if q < t.Heads && len(keys) == q/t.group() {
+			if k, v, ok := supply(); ok {
+				keys, values = append(keys, k), append(values, v)
+			}
+		}
+		if len(queries) > q && len(keys) > q/t.group() {
+			startQ = max(t.free, queries[q]+1, keys[q/t.group()]+1)
 		}
 		if a < q {
-			startA = max(t.free, weights[a]+1, value(a)+1)
+			startA = max(t.free, weights[a]+1, values[a/t.group()]+1)
 		}
 		if startQ >= 0 && (startA < 0 || startQ <= startA) {
 			lastSum := startQ + qk - t.slotTime() + t.kChunks() + t.sumLatency()
-			known := lastSum + t.parts() + 3
-			weights[q], recips[q] = known+passTwo+2, known+passTwo+5+recipBits
+			known, s := lastSum+t.parts()+3, ceilDiv(l, t.Cols)*t.parts()
+			weights, recips = append(weights, known+s+2), append(recips, known+s+5+recipBits)
 			t.free = startQ + qk
-			q++
 			continue
 		}
 		t.free = startA + av
-		t.freed = append(t.freed, t.normalised(startA, groups, recips[a]))
-		a++
+		t.freed = append(t.freed, t.normalised(startA, ceilDiv(l, t.Rows), recips[a]))
+		if a++; a%t.group() == 0 {
+			t.groups = append(t.groups, t.free)
+		}
 	}
 	t.last = t.free
 }
@@ -208,6 +330,9 @@ func randomSpread(r *rand.Rand) Block {
 		b.Rows = b.Cols * (1 + r.Intn(2))
 	}
 	b.Heads = b.KVHeads * oddSize(r, 3)
+	if b.Port = 1 + r.Intn(b.Cols); r.Intn(2) == 0 || b.Cols%b.Port != 0 {
+		b.Port = 0
+	}
 	b.Lanes = 1 + r.Intn(min(b.Rows, b.Cols))
 	b.Lanes = b.lanesThatFit()
 	if b.Biased {
@@ -251,6 +376,10 @@ func spreadWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 		}
 		data(2, b.KVHeads*b.kChunks())
 		data(3, b.KVHeads*b.vRounds())
+	}
+	if b.Port > 0 {
+		_, fills := b.traffic(in)
+		in = append(in, fills)
 	}
 	return in
 }

@@ -1,0 +1,194 @@
+package hw
+
+import "ohmloom/ir"
+
+// portHeads is how many KV heads the banks hold when the cache is in external memory: one
+// that is worked on and one that is fetched.
+const portHeads = 2
+
+// What the memory port of an engine does for one KV head after the other.
+const (
+	portWriteK = iota
+	portWriteV
+	portReadK
+	portReadV
+)
+
+// portBytes is a beat of the memory port.
+func (b Spread) portBytes() int { return b.Port * b.Rows }
+
+// portParts is how many beats make a word of every bank.
+func (b Spread) portParts() int { return b.Cols / b.Port }
+
+// memoryWords is the size of the cache in external memory, in beats.
+func (b Spread) memoryWords() int { return b.Layers * b.KVHeads * b.headWords() * b.portParts() }
+
+// memStreams are the requests to the external memory and what it answers.
+func (b Spread) memStreams() (fill, mem Stream) {
+	fill = Stream{Name: "fill", Doc: "what the read requests asked for, in order", Fields: []Field{
+		{"data", ir.Vec(b.portBytes(), 8), false, "Rows bytes for each of Port columns"},
+	}}
+	mem = Stream{Name: "mem", Doc: "requests, which take effect in order", Fields: []Field{
+		{"write", ir.Bits(1), false, "write, else read"},
+		{"addr", ir.Bits(ir.ClogTwo(b.memoryWords())), false, "address in beats"},
+		{"data", ir.Vec(b.portBytes(), 8), false, "bytes to write, zero in a read"},
+		{"mask", ir.Vec(b.portBytes(), 1), false, "bytes that are written"},
+	}}
+	return fill, mem
+}
+
+// kvLoop counts through the words of a KV head, in the order in which they are used: chunks
+// of channels in slots of K, then groups of slots in rounds of V; both with parts innermost.
+type kvLoop struct {
+	part, inner, outer *ir.Reg
+	partEnd, innerEnd  *ir.Node // the last of its kind, whatever the ones inside are
+	ends               *ir.Node // the last step of all
+}
+
+// newKVLoop is a loop whose limits, last values, are given for the present kind of words.
+func newKVLoop(m *ir.Module, name string, part, inner, outer *ir.Node) kvLoop {
+	reg := func(what string, limit *ir.Node) *ir.Reg { return m.Reg(name+what, limit.Type, 0) }
+	l := kvLoop{part: reg("_part", part), inner: reg("_inner", inner), outer: reg("_outer", outer)}
+	l.partEnd, l.innerEnd = l.part.Q.Eq(part), l.inner.Q.Eq(inner)
+	l.ends = l.partEnd.And(l.innerEnd).And(l.outer.Q.Eq(outer)).Named(name + "_ends")
+	return l
+}
+
+// step moves on in each cycle with en.
+func (l kvLoop) step(en *ir.Node) {
+	next := func(r *ir.Reg, en, end *ir.Node) {
+		r.SetEn(en, end.Mux(r.Q.Module().K(r.Type.W, 0), r.Q.AddK(1)))
+	}
+	innerEn := en.And(l.partEnd)
+	next(l.part, en, l.partEnd)
+	next(l.inner, innerEn, l.innerEnd)
+	next(l.outer, innerEn.And(l.innerEnd), l.ends)
+}
+
+// word is the address of a word of K or V within a head's words.
+func (e *spreading) word(isV, outer, inner *ir.Node) *ir.Node {
+	m, w := e.m, ir.ClogTwo(e.headWords())
+	k := total(w, total(w, outer).Mul(m.K(w, uint64(e.kChunks()))), inner)
+	v := total(w, total(w, outer).Mul(m.K(w, uint64(e.vGroups()))), inner).AddK(int64(e.keyWords()))
+	return isV.Mux(v, k)
+}
+
+// port writes k and v to the external memory, KV head after KV head, and then asks for all
+// of the head's keys and values, as soon as the banks have room for them.
+func (e *spreading) port() {
+	m, parts, bytes := e.m, e.portParts(), e.portBytes()
+	works := m.Reg("works", ir.Bits(1), 0)
+	phase := m.Reg("phase", ir.Bits(2), portWriteK)
+	is := func(p uint64) *ir.Node { return phase.Q.EqK(p) }
+	writeK, writeV := is(portWriteK), is(portWriteV)
+	reads, isV := phase.Q.Bit(1), phase.Q.Bit(0)
+
+	pw := ir.ClogTwo(parts)
+	iw, ow := ir.ClogTwo(max(e.kChunks(), e.vGroups())), ir.ClogTwo(max(e.kSlots(), e.vRounds()))
+	k := func(w, v int) *ir.Node { return m.K(w, uint64(v)) }
+	groups, slots := e.lastR.hi.ZExt(iw), e.lastC.hi.ZExt(ow)
+	loop := newKVLoop(m, "ask", writeK.Mux(k(pw, 0), k(pw, parts-1)),
+		isV.Mux(reads.Mux(groups, k(iw, 0)), k(iw, e.kChunks()-1)),
+		isV.Mux(k(ow, e.vRounds()-1), reads.Mux(slots, k(ow, 0))))
+
+	// Which beat and which column of it hold the token's slot.
+	beat, col := k(pw, 0), e.col.lo
+	if parts > 1 {
+		from := make([]uint64, parts-1)
+		for i := range from {
+			from[i] = uint64((i + 1) * e.Port)
+		}
+		beat = m.KVec(col.Type.W, from...).Leu(col).SumU(1, pw)
+		col = col.Sub(total(col.Type.W, beat).Mul(k(col.Type.W, e.Port)))
+	}
+	aw := ir.ClogTwo(e.memoryWords())
+	nextHead := m.Reg("ask_head", ir.Bits(aw), 0)
+	outer := reads.Or(isV).Mux(loop.outer.Q, e.col.hi.ZExt(ow))
+	inner := writeV.Mux(e.row.hi.ZExt(iw), loop.inner.Q)
+	word := total(aw, e.word(isV, outer, inner)).Mul(k(aw, parts))
+	addr := total(aw, nextHead.Q, word, writeK.Mux(beat, loop.part.Q))
+
+	keys := tiled(e.k.fields[0], e.Port)
+	values := chunk(e.v.fields[0], loop.part.Q, e.Port)
+	data := writeK.Mux(keys, repeated(values, e.Rows))
+	mask := writeK.Mux(repeated(oneHot(col, e.Port), e.Rows), tiled(oneHot(e.row.lo, e.Rows), e.Port))
+	data = reads.Mux(k(8, 0).Splat(bytes), data)
+	mask = reads.Mux(k(1, 0).Splat(bytes), mask)
+
+	e.room = newCredit(m, "head_room", portHeads, portHeads)
+	begins := loop.part.Q.EqK(0).And(loop.inner.Q.EqK(0)).And(loop.outer.Q.EqK(0)).And(is(portReadK)).Named("fetch_begins")
+	offered := reads.Mux(begins.Not().Or(e.room.some()), isV.Mux(e.v.valid, e.k.valid))
+	valid := works.Q.And(offered).Named("asks")
+	ready, out := sliced(e.lib, m, "u_mem", valid, []*ir.Node{reads.Not(), addr, data, mask})
+	e.k.ready(works.Q.And(writeK).And(ready))
+	e.v.ready(works.Q.And(writeV).And(ready).And(loop.partEnd))
+	step := valid.And(ready).Named("ask")
+	loop.step(step)
+	e.fetches = step.And(begins).Named("fetches")
+
+	phaseEnd := step.And(loop.ends).Named("phase_end")
+	headEnd := phaseEnd.And(is(portReadV).Or(writeV.And(e.stores))).Named("asked")
+	phase.SetEn(phaseEnd, headEnd.Mux(k(2, portWriteK), phase.Q.AddK(1)))
+	_, lastHead := counter(m, "ask_kv", e.KVHeads, headEnd)
+	heads, size := e.Layers*e.KVHeads, e.headWords()*parts
+	over := nextHead.Q.EqK(uint64((heads - 1) * size))
+	nextHead.SetEn(headEnd, over.Mux(k(aw, 0), nextHead.Q.AddK(int64(size))))
+	passEnd := headEnd.And(lastHead)
+	works.SetEn(e.fire.Or(passEnd), e.fire)
+	e.stored = passEnd
+
+	_, outs := e.Streams()
+	taken := output(m, outs[1])
+	out.take(taken)
+	drive(m, outs[1], out.valid, out.fields...)
+	e.fill(out.valid.And(taken).And(out.fields[0].Not()))
+}
+
+// fill puts what the memory answers into the banks; asked is up when a read request leaves.
+func (e *spreading) fill(asked *ir.Node) {
+	m, parts := e.m, e.portParts()
+	pw := ir.ClogTwo(parts)
+	iw, ow := ir.ClogTwo(max(e.kChunks(), e.vGroups())), ir.ClogTwo(max(e.kSlots(), e.vRounds()))
+	k := func(w, v int) *ir.Node { return m.K(w, uint64(v)) }
+	isV := m.Reg("fill_v", ir.Bits(1), 0)
+	loop := newKVLoop(m, "fill", k(pw, parts-1), isV.Q.Mux(e.lastR.hi.ZExt(iw), k(iw, e.kChunks()-1)),
+		isV.Q.Mux(k(ow, e.vRounds()-1), e.lastC.hi.ZExt(ow)))
+	due := newCredit(m, "due", portHeads*e.headWords()*parts, 0)
+	fire := e.fillIn.ready(due.some())
+	due.set(asked, fire)
+	loop.step(fire)
+	ends := fire.And(loop.ends).Named("filled")
+	isV.SetEn(ends, isV.Q.Not())
+	e.newKeys, e.newValues = ends.And(isV.Q.Not()), ends.And(isV.Q)
+
+	w := ir.ClogTwo(e.bankWords())
+	base := stepper(m, "fill_head", w, e.headWords(), portHeads, e.newValues)
+	part := make([]uint64, e.Cols)
+	for c := range part {
+		part[c] = uint64(c / e.Port)
+	}
+	at := total(w, base, total(w, e.word(isV.Q, loop.outer.Q, loop.inner.Q)))
+	goes := m.Reg("bank_write", ir.Bits(1), 0).Set(fire)
+	e.bank = bankWrite{
+		cols: goes.And(m.KVec(pw, part...).Eq(m.DataReg("bank_part", ir.Bits(pw)).Set(loop.part.Q))),
+		addr: m.DataReg("bank_at", ir.Bits(w)).Set(at),
+		k:    tiled(m.DataReg("bank_data", ir.Vec(e.portBytes(), 8)).SetEn(fire, e.fillIn.fields[0]), parts),
+	}
+}
+
+// tiled is v n times over, repeated each element n times over.
+func tiled(v *ir.Node, n int) *ir.Node {
+	copies := make([]*ir.Node, n)
+	for i := range copies {
+		copies[i] = v
+	}
+	return copies[0].Join(copies[1:]...)
+}
+
+func repeated(v *ir.Node, n int) *ir.Node {
+	elems := make([]*ir.Node, v.Type.N)
+	for i := range elems {
+		elems[i] = v.Elem(i).Splat(n)
+	}
+	return elems[0].Join(elems[1:]...)
+}
