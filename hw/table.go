@@ -25,5 +25,6 @@ var Table = []Entry{
 	{"replay", "packets given several times", randomReplay, replayWork},
 	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
 	{"attention_column", "decode attention on one column of the array", randomAttentionColumn, attentionColumnWork},
+	{"array_stationary", "weight- or input-stationary systolic array", randomStationaryArray, stationaryArrayWork},
 	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
 }
