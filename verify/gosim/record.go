@@ -96,22 +96,46 @@ func units[T uint8 | uint16 | uint32 | uint64](r *record, f *field, packed []byt
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), f.units)
 }
 
+// packElems works on eight elements at a time: on small designs this is where a simulation
+// spends its time.
 func packElems[T uint8 | uint16 | uint32 | uint64](r *record, f *field, dst []byte, src []uint64, n int) {
 	mask := T(bits.Mask(f.t.W))
+	if f.units == 1 {
+		for k := range n {
+			*(*T)(unsafe.Pointer(&dst[k*r.bytes+f.at])) = T(src[k*r.words+f.word]) & mask
+		}
+		return
+	}
 	for k := range n {
-		d := units[T](r, f, dst, k)
-		s := src[k*r.words+f.word:][:len(d)]
-		for i := range d {
+		s, d := src[k*r.words+f.word:][:f.units], units[T](r, f, dst, k)
+		for len(s) >= 8 && len(d) >= 8 {
+			x, y := (*[8]uint64)(s), (*[8]T)(d)
+			y[0], y[1], y[2], y[3] = T(x[0])&mask, T(x[1])&mask, T(x[2])&mask, T(x[3])&mask
+			y[4], y[5], y[6], y[7] = T(x[4])&mask, T(x[5])&mask, T(x[6])&mask, T(x[7])&mask
+			s, d = s[8:], d[8:]
+		}
+		for i := range min(len(s), len(d)) {
 			d[i] = T(s[i]) & mask
 		}
 	}
 }
 
 func unpackElems[T uint8 | uint16 | uint32 | uint64](r *record, f *field, dst []uint64, src []byte, n int) {
+	if f.units == 1 {
+		for k := range n {
+			dst[k*r.words+f.word] = uint64(*(*T)(unsafe.Pointer(&src[k*r.bytes+f.at])))
+		}
+		return
+	}
 	for k := range n {
-		s := units[T](r, f, src, k)
-		d := dst[k*r.words+f.word:][:len(s)]
-		for i := range d {
+		d, s := dst[k*r.words+f.word:][:f.units], units[T](r, f, src, k)
+		for len(s) >= 8 && len(d) >= 8 {
+			x, y := (*[8]T)(s), (*[8]uint64)(d)
+			y[0], y[1], y[2], y[3] = uint64(x[0]), uint64(x[1]), uint64(x[2]), uint64(x[3])
+			y[4], y[5], y[6], y[7] = uint64(x[4]), uint64(x[5]), uint64(x[6]), uint64(x[7])
+			s, d = s[8:], d[8:]
+		}
+		for i := range min(len(s), len(d)) {
 			d[i] = uint64(s[i])
 		}
 	}
