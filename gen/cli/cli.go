@@ -99,6 +99,7 @@ Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 a tool is missing or br
 			return cmd.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2 // letters that may be wrong in a command's name
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &failure{exitUsage, err} })
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output")

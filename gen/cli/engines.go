@@ -15,11 +15,14 @@ import (
 	"ohmloom/verify/verilated"
 )
 
-// engines is the table of what can execute a design.
-var engines = []struct {
+// engine is a name and how to build a design for it.
+type engine struct {
 	name string
 	open func(ctx context.Context, d *ir.Design) (verify.Engine, error)
-}{
+}
+
+// engines is the table of what can execute a design.
+var engines = []engine{
 	{"interp", func(_ context.Context, d *ir.Design) (verify.Engine, error) { return interp.New(d) }},
 	{"gosim", func(ctx context.Context, d *ir.Design) (verify.Engine, error) {
 		return gosim.New(ctx, d, gosim.Options{})

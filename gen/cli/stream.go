@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 
@@ -20,9 +21,14 @@ type mismatch struct {
 	Got    int64  `json:"got"`
 	Want   int64  `json:"want"`
 	Source string `json:"source,omitempty"` // place in the description
+
+	Fault string `json:"fault,omitempty"` // what went wrong on a stream, instead of got and want
 }
 
 func (m mismatch) String() string {
+	if m.Fault != "" {
+		return fmt.Sprintf("%s, %s: %s: %s (%s)", m.Case, m.Engine, m.What, m.Fault, m.Source)
+	}
 	return fmt.Sprintf("%s, %s: %s is %d, want %d (%s)", m.Case, m.Engine, m.What, m.Got, m.Want, m.Source)
 }
 
@@ -52,8 +58,28 @@ type bench struct {
 // differ records a wrong value.
 func (b *bench) differ(e verify.Engine, loc *ir.Loc, got, want int64, format string, a ...any) {
 	if len(b.mismatches) < maxMismatches {
-		b.mismatches = append(b.mismatches, mismatch{b.name, e.Name(), fmt.Sprintf(format, a...), got, want, loc.String()})
+		b.mismatches = append(b.mismatches, mismatch{Case: b.name, Engine: e.Name(),
+			What: fmt.Sprintf(format, a...), Got: got, Want: want, Source: loc.String()})
 	}
+}
+
+// errFault says that a fault was recorded and the phase could not be finished.
+var errFault = errors.New("fault on a stream")
+
+// driven looks at what driving the streams ended with.
+func (b *bench) driven(e verify.Engine, phaseName string, err error) error {
+	var f *drive.Fault
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		if len(b.mismatches) < maxMismatches {
+			b.mismatches = append(b.mismatches, mismatch{Case: b.name, Engine: e.Name(), What: phaseName,
+				Source: b.tile.Design.Top.Loc.String(), Fault: err.Error()})
+		}
+		return errFault
+	}
+	return failed("%s: %s: %w", b.name, phaseName, err)
 }
 
 // run powers the engine up and drives streams through it.
@@ -62,8 +88,8 @@ func (b *bench) run(e verify.Engine, phaseName string, feeds []drive.Feed, want 
 		return nil, err
 	}
 	res, err := drive.Run(e, b.tile.Design.Top, feeds, []drive.Want{want}, drive.Options{Rand: rand.New(rand.NewSource(int64(b.seed)))})
-	if err != nil {
-		return nil, failed("%s: %s: %w", b.name, phaseName, err)
+	if err := b.driven(e, phaseName, err); err != nil {
+		return nil, err
 	}
 	b.cycles += res.Cycles
 	b.phases = append(b.phases, phase{b.name, phaseName, e.Name(), res.Cycles, formula})
@@ -174,8 +200,8 @@ func (b *bench) random(e verify.Engine, extreme bool) error {
 		return err
 	}
 	res, err := drive.Run(e, b.tile.Design.Top, feeds, wants, drive.Options{Stall: 0.3, Rand: r})
-	if err != nil {
-		return failed("%s: random beats: %w", b.name, err)
+	if err := b.driven(e, "random beats", err); err != nil {
+		return err
 	}
 	b.cycles += res.Cycles
 	for i, s := range out {

@@ -241,7 +241,7 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 // all runs what one engine has to do for one setting.
 func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
 	if j.prog != nil {
-		if err := b.project(e, job, j.prog); err != nil {
+		if err := b.project(e, job, j.prog); err != nil && err != errFault {
 			return err
 		}
 	}
@@ -250,12 +250,12 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 		for _, s := range job.Attention {
 			c.Scores += len(s.Want)
 		}
-		if err := b.score(e, job.Attention); err != nil {
+		if err := b.score(e, job.Attention); err != nil && err != errFault {
 			return err
 		}
 	}
 	for _, extreme := range []bool{false, true} {
-		if err := b.random(e, extreme); err != nil {
+		if err := b.random(e, extreme); err != nil && err != errFault {
 			return err
 		}
 	}

@@ -28,7 +28,8 @@ type Options struct {
 
 	Limit time.Duration // longest wait for one call of an engine; 0: two minutes
 
-	// Dir is where the shrunk stimulus and the waveform of a difference go; "": nowhere.
+	// Dir is where the shrunk stimulus and the waveform of a difference go, made when it is
+	// missing; "": nowhere.
 	Dir string
 	// Before and After are the cycles of the waveform round the difference; 0: 32 and 4.
 	Before, After int

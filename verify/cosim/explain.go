@@ -366,8 +366,11 @@ func mask(v []uint64, w int) []uint64 {
 	return v
 }
 
-// writeFile writes aside and renames.
+// writeFile writes aside and renames; the folder is made when it is missing.
 func writeFile(path string, fill func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
 		return err
