@@ -11,8 +11,8 @@ import (
 // at the end of a fold every processing element copies its sum, and the copies are drained
 // while the next fold computes. Rows x Cols elements, each 1..1024; folds of any K >= 1.
 //
-// Streams x and y are those of Array; x also has a tag, which y repeats in every row of the
-// fold whose last beat had it.
+// Streams x and y are those of Array; with TagBits, x also has a tag, which y repeats in every
+// row of the fold whose last beat had it.
 //
 // Fold after fold begins K + Rows + Cols - 2 cycles after the one before: SCALE-Sim v2's
 // count of an output-stationary fold (arXiv 1811.02883; fill and drain exposed, no stalls).
@@ -21,7 +21,7 @@ import (
 // the next fold could begin, and leave in the Rows cycles after it.
 type BufferedArray struct {
 	Rows, Cols int
-	TagBits    int // 1..64
+	TagBits    int // bits of the tag, 0..64; 0 is without
 }
 
 func (b BufferedArray) Name() string {
@@ -30,11 +30,14 @@ func (b BufferedArray) Name() string {
 
 func (b BufferedArray) Check() error {
 	return firstError(inRange("array_buffered", "rows", b.Rows, 1, 1024), inRange("array_buffered", "cols", b.Cols, 1, 1024),
-		inRange("array_buffered", "tag bits", b.TagBits, 1, 64))
+		inRange("array_buffered", "tag bits", b.TagBits, 0, 64))
 }
 
 func (b BufferedArray) Streams() (in, out []Stream) {
 	in, out = Array{b.Rows, b.Cols}.Streams()
+	if b.TagBits == 0 {
+		return in, out
+	}
 	in[0].Fields = append(in[0].Fields, Field{"tag", ir.Bits(b.TagBits), false, "taken in the last beat of a fold"})
 	out[0].Fields = append(out[0].Fields, Field{"tag", ir.Bits(b.TagBits), false, "the fold's tag"})
 	return in, out
@@ -73,8 +76,6 @@ func (b BufferedArray) Build(lib *Lib) *ir.Module {
 		pending.SetEn(ends.Or(copies), ends)
 		flush.SetEn(ends.Or(complete.Not()), ends.Mux(m.K(w, uint64(b.Rows+b.Cols-2)), flush.Q.AddK(-1)))
 		left.SetEn(copies.Or(shift), copies.Mux(m.K(wd, uint64(b.Rows)), left.Q.AddK(-1)))
-		tag := m.DataReg("tag", ir.Bits(b.TagBits)).SetEn(ends, x.fields[3])
-		tag = m.DataReg("tag_out", ir.Bits(b.TagBits)).SetEn(copies, tag)
 
 		zero := m.K(8, 0).Splat(b.Rows) // what enters when no beat does
 		a := m.Instance("u_skew_a", skew(lib, b.Rows)).In("d", fire.Mux(x.fields[0], zero))
@@ -84,7 +85,12 @@ func (b BufferedArray) Build(lib *Lib) *ir.Module {
 			Chain("b_in", "b_out", ir.North, m.OutOf(v, "q")).
 			Chain("sum_in", "sum_out", ir.South, m.K(32, 0).Splat(b.Cols)).
 			In("copy", copies).In("shift", shift)
-		drive(m, out[0], drains, m.Edge(grid, "sum_out", ir.North), tag)
+		fields := []*ir.Node{m.Edge(grid, "sum_out", ir.North)}
+		if b.TagBits > 0 {
+			tag := m.DataReg("tag", ir.Bits(b.TagBits)).SetEn(ends, x.fields[3])
+			fields = append(fields, m.DataReg("tag_out", ir.Bits(b.TagBits)).SetEn(copies, tag))
+		}
+		drive(m, out[0], drains, fields...)
 	})
 }
 
@@ -111,6 +117,9 @@ func peBuffered(lib *Lib) *ir.Module {
 // Arithmetic is that of Array, with the tags.
 func (b BufferedArray) Arithmetic(in [][]Beat) [][]Beat {
 	out := Array{b.Rows, b.Cols}.Arithmetic(in)
+	if b.TagBits == 0 {
+		return out
+	}
 	row := 0
 	for _, beat := range in[0] {
 		if beat[2][0] == 1 {
@@ -142,8 +151,16 @@ func (b BufferedArray) Cycles(in [][]Beat) int {
 	return n + b.Rows + 1
 }
 
+// BufferedCycles is the time of p's folds on a BufferedArray of the same size, SCALE-Sim's sum
+// (one more for each fold after the first where K = Cols = 1). MatMul's Beats and Collect
+// serve both arrays.
+func (p MatMul) BufferedCycles() int {
+	a := BufferedArray{Rows: p.Array.Rows, Cols: p.Array.Cols}
+	return p.K + a.Rows + a.Cols - 2 + (p.Folds()-1)*a.FoldCycles(p.K)
+}
+
 func randomBufferedArray(r *rand.Rand) Block {
-	return BufferedArray{Rows: oddSize(r, 7), Cols: oddSize(r, 12), TagBits: 1 + r.Intn(64)}
+	return BufferedArray{Rows: oddSize(r, 7), Cols: oddSize(r, 12), TagBits: oddSize(r, 65) - 1}
 }
 
 // bufferedArrayWork is one to six folds of random lengths.
