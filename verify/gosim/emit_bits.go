@@ -102,7 +102,8 @@ func (e *emitter) gather(v *val) *jen.Statement {
 		}
 		return s
 	}
-	return e.packed(v, e.u, func(x index) *jen.Statement { return e.element(v, e.l, x) })
+	return e.packed(v, e.u, func(x index) *jen.Statement { return e.element(v, e.l, x) },
+		func(word string) []jen.Code { return e.vectorWord(v, word) })
 }
 
 // nested prints into a block of its own. Values of the loop that are first used there are

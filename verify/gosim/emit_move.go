@@ -209,11 +209,11 @@ func (e *emitter) compose(v *val, u index, element func(x index) *jen.Statement)
 	if !v.bits {
 		return element(u)
 	}
-	return e.packed(v, u, element)
+	return e.packed(v, u, element, nil)
 }
 
-// packed puts word u of v together from its elements.
-func (e *emitter) packed(v *val, u index, element func(x index) *jen.Statement) *jen.Statement {
+// packed puts word u of v together from its elements; vector, where not nil, is another way.
+func (e *emitter) packed(v *val, u index, element func(x index) *jen.Statement, vector func(word string) []jen.Code) *jen.Statement {
 	w := e.temp("word")
 	e.add(jen.Var().Id(w).Uint64())
 	n := min(v.Type.N, 64)
@@ -221,7 +221,13 @@ func (e *emitter) packed(v *val, u index, element func(x index) *jen.Statement) 
 	if v.units > 1 && v.Type.N%64 != 0 {
 		count = jen.Min(jen.Lit(64), jen.Lit(v.Type.N).Op("-").Parens(u.times(64).code()))
 	}
-	e.loop("b", n, count, func(b index) { e.orInto(w, element(u.times(64).plus(b)), b) })
+	code := e.nested(func() {
+		e.loop("b", n, count, func(b index) { e.orInto(w, element(u.times(64).plus(b)), b) })
+	})
+	if vector != nil {
+		code = eitherWay(vector(w), code)
+	}
+	e.add(code...)
 	return jen.Id(w)
 }
 

@@ -5,7 +5,9 @@
 // an error common to both would show. An Array stays a loop over its lanes: values of equal
 // shape share a loop, selectors that are the same in all lanes choose between versions of the
 // loop, neighbour chains are copies, one-bit vectors are packed 64 to a word, and registers
-// update in place because whatever reads them runs first. Weights, tables and seeds are sent
+// update in place because whatever reads them runs first. Where the processor and the version
+// of Go allow it, loops of 32-bit arithmetic work on 16 lanes at a time. Records travel packed,
+// through memory that both processes map, and the next batch is packed while one runs. Weights, tables and seeds are sent
 // at run time: they rebuild nothing.
 package gosim
 

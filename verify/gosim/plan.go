@@ -369,7 +369,7 @@ func reservedNames() map[string]bool {
 		m[s] = true
 	}
 	for _, s := range strings.Fields(`load8 load16 load32 loadInt8 loadInt16 store8 store16 store32 all add sub mul and or xor
-		shl shr sar eq ne ltu leu lts les sel`) {
+		shl shr sar eq ne ltu leu lts les sel bits`) {
 		m["v"+s] = true
 	}
 	return m

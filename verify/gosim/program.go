@@ -182,11 +182,15 @@ func (pr *printer) versions(g *group, known map[*val]bool, depth int) []jen.Code
 	for v := range bodyUses {
 		e.uses[v]++
 	}
-	code := g.loop(body)
-	if vectors != nil {
-		code = []jen.Code{jen.If(jen.Id("vectors")).Block(vectors...).Else().Block(code...)}
+	return append(eitherWay(vectors, g.loop(body)), after...)
+}
+
+// eitherWay chooses vectors, if there are any, when the program is built for them.
+func eitherWay(vectors, plain []jen.Code) []jen.Code {
+	if vectors == nil {
+		return plain
 	}
-	return append(code, after...)
+	return []jen.Code{jen.If(jen.Id("vectors")).Block(vectors...).Else().Block(plain...)}
 }
 
 // loop is the loop of g round body.

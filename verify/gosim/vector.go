@@ -21,6 +21,7 @@ type vectorizer struct {
 	head, body, late []jen.Code // before the loop, in the loop, and state updates at its end
 	made             map[*val]lanes
 	all              map[string]string // broadcasts, by what they spread
+	i                index             // the loop variable
 	failed           bool              // something has no vector form
 }
 
@@ -36,7 +37,7 @@ func (e *emitter) vectors(g *group) []jen.Code {
 	if g.space.units > 1 || g.space.lanes%vectorSteps != 0 {
 		return nil
 	}
-	vz := &vectorizer{emitter: e, made: map[*val]lanes{}, all: map[string]string{}}
+	vz := e.vectorizer(loopVar("i", g.space.lanes))
 	for _, it := range g.items {
 		switch it.kind {
 		case computes:
@@ -59,13 +60,37 @@ func (e *emitter) vectors(g *group) []jen.Code {
 			return nil
 		}
 	}
-	body := append(vz.body, vz.late...)
-	if len(body) == 0 {
+	return vz.loop(g.space.lanes, append(vz.body, vz.late...))
+}
+
+func (e *emitter) vectorizer(i index) *vectorizer {
+	return &vectorizer{emitter: e, made: map[*val]lanes{}, all: map[string]string{}, i: i}
+}
+
+// loop is the loop of n steps round body, or nothing.
+func (vz *vectorizer) loop(n int, body []jen.Code) []jen.Code {
+	if vz.failed || len(body) == 0 {
 		return nil
 	}
-	i := jen.Id("i")
-	loop := jen.For(jen.Id("i").Op(":=").Lit(0), jen.Add(i).Op("<").Lit(g.space.lanes), jen.Add(i).Op("+=").Lit(vectorSteps))
-	return append(vz.head, loop.Block(body...))
+	i := func() *jen.Statement { return vz.i.code() }
+	head := []jen.Code{i().Op(":=").Lit(0), i().Op("<").Lit(n), i().Op("+=").Lit(vectorSteps)}
+	return append(vz.head, jen.For(head...).Block(body...))
+}
+
+// vectorWord is the loop that puts the elements of the one-bit vector v into the variable
+// word, or nil.
+func (e *emitter) vectorWord(v *val, word string) []jen.Code {
+	n := v.Type.N
+	if e.rec != nil || e.rt != nil || n > 64 || n%vectorSteps != 0 {
+		return nil
+	}
+	vz := e.vectorizer(loopVar(e.temp("b"), n))
+	u := e.u
+	e.u = vz.i
+	x := vz.cleaned(vz.operation(v))
+	e.u = u
+	bits := jen.Uint64().Parens(call("vbits", x.code))
+	return vz.loop(n, append(vz.body, jen.Id(word).Op("|=").Add(bits).Op("<<").Add(shiftIndex(vz.i))))
 }
 
 // fail says that there is no vector form.
@@ -163,8 +188,8 @@ func (vz *vectorizer) find(v *val, l, x index) (at place, from *jen.Statement, o
 	if at.v.class == constVal || scalar(at.v) || inGroup {
 		return at, nil, true
 	}
-	n := vz.it.space.lanes
-	lo := at.l.times(at.v.units).plus(at.e).plus(loopVar("i", n).times(-1))
+	i := vz.i.terms[0].atom.text
+	lo := at.l.times(at.v.units).plus(at.e).plus(vz.i.times(-1))
 	if c := vz.it.subst[at.v]; c != nil {
 		at.v = c
 	}
@@ -173,8 +198,8 @@ func (vz *vectorizer) find(v *val, l, x index) (at place, from *jen.Statement, o
 	if at.v.class == computed {
 		name += storeSuffix
 	}
-	from = jen.Op("&").Id(name).Index(lo.plus(loopVar("i", n)).code())
-	return at, from, !strings.Contains("+"+lo.String(), "*i+") && !strings.Contains(lo.String(), "(")
+	from = jen.Op("&").Id(name).Index(lo.plus(vz.i).code())
+	return at, from, !strings.Contains(lo.String(), "*"+i+"+") && !strings.Contains(lo.String(), "(")
 }
 
 // local is a value that the loop computes; it is defined at its first use.
@@ -199,6 +224,11 @@ func (vz *vectorizer) compute(v *val) lanes {
 	if v.bits || v.width > 32 {
 		return vz.fail()
 	}
+	return vz.operation(v)
+}
+
+// operation is v, or where v is a one-bit vector, its elements.
+func (vz *vectorizer) operation(v *val) lanes {
 	w := v.Type.W
 	arg := func(i int) lanes {
 		a, al, ax := operand(v, i, vz.l, vz.u)

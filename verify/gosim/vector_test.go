@@ -56,6 +56,12 @@ func vectorOps() *ir.Design {
 			keep("product", nil, a.SExt(2*w).Mul(b.SExt(2*w)))
 		}
 	}
+	for _, n := range []int{16, 48, 64} {
+		a, b := top.In(fmt.Sprintf("p_%d", n), ir.Vec(n, 7), ""), top.In(fmt.Sprintf("q_%d", n), ir.Vec(n, 7), "")
+		top.Out(fmt.Sprintf("plane_%d", n), a.Bit(3), "")
+		top.Out(fmt.Sprintf("less_%d", n), a.Lts(b), "")
+		top.Out(fmt.Sprintf("at_most_%d", n), a.Leu(b), "")
+	}
 	top.Array("u_pe", pe, rows, cols)
 	for _, f := range after {
 		f()
