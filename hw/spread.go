@@ -7,8 +7,8 @@ import (
 )
 
 // Spread is the decode attention engine of the `spread` mode: one token's attention over a
-// KV cache that is spread over all columns. It computes the integer attention of NUMERICS
-// 3.3, heads one after the other, and keeps all Rows x Cols multipliers busy.
+// KV cache that is spread over all columns. It computes the attention of the integer
+// numerics, heads one after the other, and keeps all Rows x Cols multipliers busy.
 //
 // Each column is a dot product of Rows operands a cycle beside its own bank of the cache: a
 // word of Rows bytes a cycle meets an operand that all columns share, products are added by a
@@ -27,8 +27,19 @@ import (
 //
 //	ceil(l/Cols) max(ceil(HeadChannels/Rows), Cols/Lanes) + ceil(HeadChannels/Cols) ceil(l/Rows)
 //
-// cycles a head: the ideal 2 l HeadChannels / (Rows Cols) when everything divides and there
-// are enough lanes. Cycles adds what else there is, exactly.
+// cycles a head: the ideal 2 l HeadChannels / (Rows Cols) when Rows and Cols divide l and
+// HeadChannels and Lanes is at least Cols Rows / HeadChannels. What comes on top of a layer's
+// heads is a constant, ceil(HeadChannels/Rows) + sumLatency() + Cols/Lanes + 7 cycles (22 at
+// 32 x 32, 128 channels and 8 lanes), as long as Ahead heads take longer than one head's way
+// through; at 32 x 32 Ahead 4 is enough for 128 channels from l = 128 on, 8 from l = 64.
+// Cycles is exact for all other cases. Where Cols does not divide l, engines of
+// gcd(Rows, Cols) columns side by side, each with its share of the KV heads, keep all
+// multipliers busy.
+//
+// With a memory Port the cache is in external memory, one beat of Port * Rows bytes a cycle.
+// The banks then hold two KV heads: while the array works on one, the keys and values of the
+// next come in. A KV head costs its slots' beats, and those to write the token's k and v; the
+// array idles while the first K comes, the port while the last head's AV runs.
 //
 // Streams: token begins a pass, one layer of one token; then q takes ceil(HeadChannels /
 // Rows) beats a head, k as many a KV head, v ceil(HeadChannels/Cols) a KV head, and y gives
@@ -53,9 +64,10 @@ type Spread struct {
 }
 
 const (
-	scoreShift = 7 // rshift from score units to arguments of the exponential
-	outShift   = 23
-	outLatency = 5 // from sums and reciprocal to an output
+	scoreShift   = 7 // rshift from score units to arguments of the exponential
+	outShift     = 23
+	maxBankWords = 1 << 22
+	outLatency   = 5 // from sums and reciprocal to an output
 )
 
 // suffix encodes the parameters for names of modules.
@@ -88,6 +100,9 @@ func (b Spread) Check() error {
 	switch {
 	case err != nil:
 		return err
+	case b.bankWords() > maxBankWords:
+		return fmt.Errorf("spread: a bank of %d words, at most %d are possible: %d layers of %d KV heads do not fit; use a memory port",
+			b.bankWords(), maxBankWords, b.Layers, b.KVHeads)
 	case b.Heads%b.KVHeads != 0:
 		return fmt.Errorf("spread: %d heads are not a multiple of %d KV heads", b.Heads, b.KVHeads)
 	case b.Port > 0 && b.Cols%b.Port != 0:

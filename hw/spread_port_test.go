@@ -184,17 +184,9 @@ func TestSpreadFromExternalMemoryIsBoundByPortOrMultipliers(t *testing.T) {
 		b := hw.Spread{Rows: 32, Cols: 32, Heads: c.heads, KVHeads: c.kvHeads, HeadChannels: 128, Context: c.length,
 			Layers: 1, Lanes: 8, Ahead: 4, Port: c.port}
 		r := rand.New(rand.NewSource(1))
-		w := &attentionWork{b: b}
-		n := c.kvHeads * b.HeadChannels
-		for i := range c.length {
-			q := randomBytes(r, c.heads*b.HeadChannels)
-			if i < c.length-1 {
-				q = nil
-			}
-			w.pass(i == 0, q, randomBytes(r, n), randomBytes(r, n))
-		}
+		work := b.Beats(lastOf(r, b, c.length))
 		d := newBoard(t, b, 100, 0, 1)
-		_, tokens, last := d.run(w.in, c.heads*b.HeadChannels/b.Lanes)
+		_, tokens, last := d.run(work[:4], c.heads*b.HeadChannels/b.Lanes)
 		took := last - tokens[len(tokens)-1] + 1
 		compute := 2 * c.heads * c.length * b.HeadChannels / (b.Rows * b.Cols)
 		bytes := 2 * c.kvHeads * c.length * b.HeadChannels / (b.Port * b.Rows)
