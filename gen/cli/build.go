@@ -17,6 +17,7 @@ import (
 	"ohmloom/ir"
 	"ohmloom/rtl"
 	"ohmloom/verify"
+	"ohmloom/verify/verilated/vlog"
 )
 
 type buildResult struct {
@@ -136,7 +137,7 @@ func drawing(ctx context.Context, dot string) ([]byte, error) {
 	defer cancel()
 	cmd := exec.CommandContext(bounded, found.Path, "-Tsvg")
 	cmd.Stdin = strings.NewReader(dot)
-	cmd.WaitDelay = 5 * time.Second
+	vlog.Group(cmd)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
