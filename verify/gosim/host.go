@@ -20,7 +20,7 @@ const (
 	kindRun  = 2
 
 	slotBytes = 256 << 10       // records of a batch, input and output
-	slots     = 2               // batches under way, where memory is shared
+	slots     = 4               // batches under way, where memory is shared
 	parts     = 4               // batches a call is cut into, so that packing overlaps execution
 	fewCycles = 64              // and that are not worth cutting
 	closeWait = 5 * time.Second // for the end of a worker that was killed
@@ -121,8 +121,9 @@ func (w *worker) load(state []uint64) error {
 
 // batch is a stretch of cycles under way.
 type batch struct {
-	first, n, slot int
-	out            []byte
+	first, n int
+	at       int // its slot's first byte in the shared memory
+	out      []byte
 }
 
 // run executes n cycles in batches. Where memory is shared, the pipes carry only heads, and
@@ -150,15 +151,15 @@ func (w *worker) run(in, out *record, src, dst []uint64, n int) error {
 				alive()
 				continue
 			}
-			b := batch{first: k, n: min(cut, n-k), slot: k / cut % depth}
-			mem := w.slot(b.slot)
+			b := batch{first: k, n: min(cut, n-k), at: k / cut % depth * w.slotBytes}
+			mem := w.slot(b.at)
 			records := mem[:b.n*in.bytes]
 			b.out = mem[len(records):][:b.n*out.bytes]
 			in.pack(records, src[k*in.words:], b.n)
 			if w.shared != nil {
 				records = nil
 			}
-			if err := w.send(kindRun, b.n, b.slot, records); err != nil {
+			if err := w.send(kindRun, b.n, b.at, records); err != nil {
 				return err
 			}
 			under = append(under, b)
@@ -170,7 +171,7 @@ func (w *worker) run(in, out *record, src, dst []uint64, n int) error {
 
 // finish waits for the end of a batch.
 func (w *worker) finish(b batch) error {
-	if err := w.receiveHead(kindRun, b.n, b.slot); err != nil || w.shared != nil {
+	if err := w.receiveHead(kindRun, b.n, b.at); err != nil || w.shared != nil {
 		return err
 	}
 	_, err := io.ReadFull(w.out, b.out)
@@ -178,9 +179,9 @@ func (w *worker) finish(b batch) error {
 }
 
 // slot is the memory for the records of a batch.
-func (w *worker) slot(i int) []byte {
+func (w *worker) slot(at int) []byte {
 	if w.shared != nil {
-		return w.shared[i*w.slotBytes:][:w.slotBytes]
+		return w.shared[at:][:w.slotBytes]
 	}
 	if w.own == nil {
 		w.own = make([]uint64, w.slotBytes/8)
@@ -224,8 +225,8 @@ func raw(s []uint64) []byte {
 }
 
 // send writes a request and its data.
-func (w *worker) send(kind, n, slot int, data []byte) error {
-	head := [4]uint64{magic, uint64(kind), uint64(n), uint64(slot)}
+func (w *worker) send(kind, n, at int, data []byte) error {
+	head := [4]uint64{magic, uint64(kind), uint64(n), uint64(at)}
 	if _, err := w.in.Write(raw(head[:])); err != nil || len(data) == 0 {
 		return err
 	}
@@ -234,12 +235,12 @@ func (w *worker) send(kind, n, slot int, data []byte) error {
 }
 
 // receiveHead waits for the answer to a request.
-func (w *worker) receiveHead(kind, n, slot int) error {
+func (w *worker) receiveHead(kind, n, at int) error {
 	var head [4]uint64
 	if _, err := io.ReadFull(w.out, raw(head[:])); err != nil {
 		return err
 	}
-	if head != [4]uint64{magic, uint64(kind), uint64(n), uint64(slot)} {
+	if head != [4]uint64{magic, uint64(kind), uint64(n), uint64(at)} {
 		return fmt.Errorf("the answer begins with %x", head)
 	}
 	return nil
