@@ -11,7 +11,7 @@ import (
 // array of which, with N = 1, one column has work. For each query head
 //
 //	scores   M = cnt, K = HeadChannels, N = 1: Rows slots a fold, ceil(cnt/Rows) folds
-//	weights  the softmax, one score a cycle
+//	weights  the softmax (or ConSmax, which waits for no maximum), one score a cycle
 //	outputs  M = HeadChannels, K = cnt, N = 1: Rows channels a fold, ceil(HeadChannels/Rows) folds
 //
 // where cnt = min(tokens so far, Context). Folds follow one another K + Rows + Cols - 2 cycles
@@ -27,16 +27,19 @@ import (
 // int8, in the same order. The next pass begins when the last has left.
 //
 // Values are those of the integer numerics: exponential of ExpROM, R = 2^24 / Z,
-// o = sat8(rshift(a * R, 23)). All int8 inputs are exact while HeadChannels <= 128.
+// o = sat8(rshift(a * R, 23)); with ConSmax, weights and R are those of block ConSmax. All int8 inputs are exact while HeadChannels <= 128.
 type AttentionColumn struct {
-	Rows, Cols   int // processing elements, 1..1024 each way
-	Heads        int // query heads, a multiple of KVHeads
-	KVHeads      int // 1..1024
-	HeadChannels int // channels of a head, 1..128
-	Context      int // slots of the ring, 1..65536
-	Layers       int // 1..1024
+	Rows, Cols   int  // processing elements, 1..1024 each way
+	Heads        int  // query heads, a multiple of KVHeads
+	KVHeads      int  // 1..1024
+	HeadChannels int  // channels of a head, 1..128
+	Context      int  // slots of the ring, 1..65536
+	Layers       int  // 1..1024
+	ConSmax      bool // weights by ConSmax instead of the softmax
 
-	Bias [][]int16 // [Layers*Heads][Context] by distance, unit 1/32 bit; what is missing is zero; not part of the structure
+	// What follows is loaded at power-on and not part of the structure; what is missing is zero.
+	Bias      [][]int16          // [Layers*Heads][Context] by distance, unit 1/32 bit
+	Constants []ConSmaxConstants // [Layers*Heads], with ConSmax
 }
 
 // Shifts of the numerics.
@@ -62,7 +65,11 @@ func (b AttentionColumn) array() BufferedArray {
 }
 
 func (b AttentionColumn) Name() string {
-	return fmt.Sprintf("attention_column_%dx%d_h%dof%d_d%d_t%d_y%d", b.Rows, b.Cols, b.KVHeads, b.Heads, b.HeadChannels, b.Context, b.Layers)
+	name := fmt.Sprintf("attention_column_%dx%d_h%dof%d_d%d_t%d_y%d", b.Rows, b.Cols, b.KVHeads, b.Heads, b.HeadChannels, b.Context, b.Layers)
+	if b.ConSmax {
+		name += "_consmax"
+	}
+	return name
 }
 
 func (b AttentionColumn) Check() error {
@@ -119,7 +126,8 @@ type columning struct {
 	cache, replay *ir.Inst // of keys and values; of queries
 	biases        *ir.Inst
 	weights       *ir.Inst // replay of the weights
-	softmax       *ir.Inst
+	softmax       *ir.Inst // of either kind
+	constants     *ir.Inst // of ConSmax, or nil
 	array, scale  *ir.Inst
 	repeats       *ir.Node // key folds less one
 }
@@ -135,13 +143,30 @@ func (c *columning) pass(token, k, v source) {
 	v.ready(m.OutOf(c.cache, "v_ready"))
 	c.biases = m.Instance("u_bias", c.bias().Build(c.lib)).
 		In("token_first", token.fields[0]).In("token_store", token.fields[1])
+	c.weigher()
 	// Both are idle while no pass is active; the table needs a cycle after a pass that stores.
 	c.begin = token.ready(c.active.Q.Not().And(m.OutOf(c.cache, "token_ready")).And(m.OutOf(c.biases, "token_ready")))
 	c.cache.In("token_valid", c.begin)
 	c.biases.In("token_valid", c.begin)
+	if c.constants != nil {
+		c.constants.In("token_valid", c.begin).In("token_store", token.fields[1])
+	}
 	c.reads = c.begin.And(token.fields[1].Not()).Named("reads")
 	at := newRing(m, c.Context, c.Layers, c.begin, token.fields[0])
 	_, _, c.repeats, _ = at.fold(c.Rows)
+}
+
+// weigher places what turns scores into weights.
+func (c *columning) weigher() {
+	m := c.m
+	if !c.ConSmax {
+		c.softmax = m.Instance("u_softmax", Softmax{Lanes: 1, Beats: c.Context, Shift: columnScoreShift}.Build(c.lib))
+		return
+	}
+	c.softmax = m.Instance("u_consmax", ConSmax{Lanes: 1, Shift: columnScoreShift}.Build(c.lib))
+	c.constants = m.Instance("u_constants", constantTable(c.lib, c.Heads, c.Layers)).In("c_ready", m.OutOf(c.softmax, "c_ready"))
+	c.softmax.In("c_valid", m.OutOf(c.constants, "c_valid")).
+		In("c_beta", m.OutOf(c.constants, "c_beta")).In("c_r", m.OutOf(c.constants, "c_r"))
 }
 
 // queries keeps heads of q and gives each once for each fold of keys.
@@ -211,11 +236,9 @@ func (c *columning) drain() {
 	counts := row.Q.Leu(lastRow).Named("row_counts")
 	last := end.And(row.Q.Eq(lastRow)).Named("head_drained")
 
-	soft := Softmax{Lanes: 1, Beats: c.Context, Shift: columnScoreShift}
 	bias := m.OutOf(c.biases, "y_bias").SExt(scoreBits).ShlK(columnScoreShift)
 	score := valid.And(counts).And(outputs.Not()).And(m.OutOf(c.biases, "y_valid")).Named("score")
-	c.softmax = m.Instance("u_softmax", soft.Build(c.lib)).
-		In("x_valid", score).In("x_score", acc.Trunc(scoreBits).Add(bias)).
+	c.softmax.In("x_valid", score).In("x_score", acc.Trunc(scoreBits).Add(bias)).
 		In("x_mask", m.K(1, 1)).In("x_last", last)
 	c.weights.In("x_valid", m.OutOf(c.softmax, "y_valid")).In("x_data", m.OutOf(c.softmax, "y_e")).
 		In("x_last", m.OutOf(c.softmax, "y_last"))
@@ -248,5 +271,24 @@ func (c *columning) outputs(take *ir.Node, y Stream) {
 	drive(m, y, valid, m.OutOf(c.scale, "y_o"))
 }
 
-// Image is the table of biases.
-func (b AttentionColumn) Image(prefix string) *ir.Image { return b.bias().Image(prefix + ".u_bias") }
+// Image is the table of biases, and with ConSmax that of its constants.
+func (b AttentionColumn) Image(prefix string) *ir.Image {
+	img := b.bias().Image(prefix + ".u_bias")
+	if b.ConSmax {
+		table := make([]uint64, b.Layers*b.Heads)
+		for i := range table {
+			c := b.constantsOf(i)
+			table[i] = word(int64(c.Beta), scoreBits) | uint64(c.R)<<scoreBits
+		}
+		img.Data[prefix+".u_constants.u_table.mem"] = table
+	}
+	return img
+}
+
+// constantsOf is the constants of a head, counted over the layers.
+func (b AttentionColumn) constantsOf(head int) ConSmaxConstants {
+	if head >= len(b.Constants) {
+		return ConSmaxConstants{}
+	}
+	return b.Constants[head]
+}

@@ -4,26 +4,35 @@ import "math/rand"
 
 // attentionHead is the attention of one query head in plain integers: q against keys and
 // values by distance (0 is the newest token), with the bias of each distance. All have the
-// channels of a head.
-func attentionHead(q []int64, keys, values [][]int64, bias func(distance int) int64) []int64 {
-	scores, best := make([]int64, len(keys)), int64(scoreLeast)
+// channels of a head. constants are those of ConSmax, or nil for the softmax.
+func attentionHead(q []int64, keys, values [][]int64, bias func(distance int) int64, constants *ConSmaxConstants) []int64 {
+	scores, top := make([]int64, len(keys)), int64(scoreLeast)
 	for t, k := range keys {
 		scores[t] = bias(t) << columnScoreShift
 		for c := range q {
 			scores[t] += q[c] * k[c]
 		}
-		best = max(best, scores[t])
+		top = max(top, scores[t])
+	}
+	if constants != nil {
+		top = int64(constants.Beta)
 	}
 	sum, out := int64(0), make([]int64, len(q))
 	for t, v := range values {
-		e := exponential(roundShift(best-scores[t], columnScoreShift))
+		e := exponential(max(roundShift(top-scores[t], columnScoreShift), 0))
 		sum += e
 		for c := range out {
 			out[c] += e * v[c]
 		}
 	}
+	var r int64
+	if constants != nil {
+		r = int64(constants.R)
+	} else {
+		r = 1 << recipShift / sum
+	}
 	for c := range out {
-		out[c] = min(max(roundShift(out[c]*(1<<recipShift/sum), columnOutShift), -127), 127)
+		out[c] = min(max(roundShift(out[c]*r, columnOutShift), -127), 127)
 	}
 	return out
 }
@@ -57,7 +66,11 @@ func (b AttentionColumn) Arithmetic(in [][]Beat) [][]Beat {
 				slot := ring + (at.slot-t+b.Context)%b.Context
 				k, v = append(k, keys[slot][h*b.KVHeads/b.Heads]), append(v, values[slot][h*b.KVHeads/b.Heads])
 			}
-			o := attentionHead(q, k, v, func(t int) int64 { return int64(b.bias().at(layer*b.Heads+h, t)) })
+			var constants *ConSmaxConstants
+			if c := b.constantsOf(layer*b.Heads + h); b.ConSmax {
+				constants = &c
+			}
+			o := attentionHead(q, k, v, func(t int) int64 { return int64(b.bias().at(layer*b.Heads+h, t)) }, constants)
 			for _, x := range o {
 				y = append(y, Beat{{word(x, 8)}})
 			}
@@ -91,6 +104,7 @@ func (b AttentionColumn) PublishedCycles(cnt int) int { return b.ArrayCycles(cnt
 // begins, its sums are copied at max(B + K + Rows + Cols - 2, last row of the fold before + 1),
 // where the next may begin, and rows leave from the next cycle on; outputs of a head begin 7
 // cycles after its last score at the earliest and are normalised 27 after its division begins.
+// With ConSmax each weight is there 5 cycles after its score, and R 3 after the last.
 func (b AttentionColumn) PassCycles(cnt int) int {
 	w := columnTime{AttentionColumn: b, cnt: cnt, free: 0, drained: -1, divided: -recipTime}
 	for h := range b.Heads {
@@ -132,9 +146,17 @@ func (w *columnTime) fold(k, from, rows int, leave func(from int) int) {
 func (w *columnTime) written(h int) int { return (h*w.KVHeads/w.Heads+1)*w.HeadChannels + 2 }
 
 func (w *columnTime) scores(h int) {
-	last := 0
+	last, weight, t := 0, 0, 0
 	for row := 0; row < w.cnt; row += w.Rows {
-		w.fold(w.HeadChannels, w.written(h), min(w.Rows, w.cnt-row), func(from int) int { last = from; return from })
+		w.fold(w.HeadChannels, w.written(h), min(w.Rows, w.cnt-row), func(from int) int {
+			last, weight = from, max(weight, from+5-t)
+			t++
+			return from
+		})
+	}
+	if w.ConSmax { // the first output fold takes weights as they come, as if all were there from then on
+		w.weight[h%2], w.recip[h%2] = weight, last+3
+		return
 	}
 	w.weight[h%2] = last + 7
 	w.read = max(w.read, last+1) + w.cnt
@@ -172,6 +194,11 @@ func randomAttentionColumn(r *rand.Rand) Block {
 	b := AttentionColumn{Rows: oddSize(r, 6), Cols: oddSize(r, 5), KVHeads: oddSize(r, 3), HeadChannels: oddSize(r, 9),
 		Context: oddSize(r, 14), Layers: oddSize(r, 2)}
 	b.Heads = b.KVHeads * oddSize(r, 3)
+	if b.ConSmax = r.Intn(4) == 0; b.ConSmax {
+		for range b.Layers * b.Heads {
+			b.Constants = append(b.Constants, ConSmaxConstants{Beta: r.Intn(1<<16) - 1<<14, R: r.Intn(1 << recipBits)})
+		}
+	}
 	if r.Intn(3) > 0 {
 		b.Bias = randomBias(r, b.Layers*b.Heads, b.Context)
 	}

@@ -30,13 +30,17 @@ func (b ConSmax) Check() error {
 	return firstError(inRange("consmax", "lanes", b.Lanes, 1, 1024), inRange("consmax", "shift", b.Shift, 1, 16))
 }
 
-func (b ConSmax) Streams() (in, out []Stream) {
-	c := Stream{Name: "c", Doc: "learned constants of a head", Fields: []Field{
+// constants is stream c, and as an output of the table.
+func (b ConSmax) constants() Stream {
+	return Stream{Name: "c", Doc: "learned constants of a head", Fields: []Field{
 		{"beta", ir.Bits(scoreBits), true, "score that weighs 127"},
 		{"r", ir.Bits(recipBits), false, "2^24 / (127 gamma)"},
 	}}
+}
+
+func (b ConSmax) Streams() (in, out []Stream) {
 	z := Stream{Name: "z", Doc: "reciprocal of a head", Fields: []Field{{"r", ir.Bits(recipBits), false, "2^24 / (127 gamma)"}}}
-	return []Stream{scoreStream(b.Lanes), c}, []Stream{weightStream(b.Lanes), z}
+	return []Stream{scoreStream(b.Lanes), b.constants()}, []Stream{weightStream(b.Lanes), z}
 }
 
 func (b ConSmax) Build(lib *Lib) *ir.Module {
@@ -92,6 +96,39 @@ func (b ConSmax) Arithmetic(in [][]Beat) [][]Beat {
 
 // Cycles is one a beat and the latency.
 func (b ConSmax) Cycles(in [][]Beat) int { return len(in[0]) + 3 }
+
+// ConSmaxConstants are the learned constants of a head: Beta in units of a score, 24 bits
+// signed, and R = floor(2^24 / (127 gamma)), 18 bits.
+type ConSmaxConstants struct{ Beta, R int }
+
+// constantTable gives the constants of each head of a pass in turn, from a memory loaded at
+// power-on: ports token_valid, token_store (a pass begins; it gives nothing) and stream c. Passes
+// go through the layers in order.
+func constantTable(lib *Lib, heads, layers int) *ir.Module {
+	name := fmt.Sprintf("consmax_constants_h%d_y%d", heads, layers)
+	doc := fmt.Sprintf("ConSmax constants of %d layers of %d heads. One a cycle, the first 2 cycles after the pass began.", layers, heads)
+	return lib.module("consmax", name, doc, func(m *ir.Module) {
+		begin := m.In("token_valid", ir.Bits(1), "a pass begins; the constants of the one before have left")
+		store := m.In("token_store", ir.Bits(1), "the pass only stores")
+		m.Group("token")
+		out := ConSmax{}.constants()
+		take := output(m, out)
+		full := m.Reg("out_valid", ir.Bits(1), 0)
+		busy := m.Reg("busy", ir.Bits(1), 0)
+		may := full.Q.Not().Or(take).Named("may")
+		issue := busy.Q.And(may).Named("issue")
+		full.SetEn(may, issue)
+		_, lastHead := counter(m, "head", heads, issue)
+		busy.SetEn(begin.Or(issue.And(lastHead)), begin.And(store.Not()))
+		w := ir.ClogTwo(heads * layers)
+		layer := stepper(m, "layer_base", w, heads, layers, begin)
+		addr := m.Reg("address", ir.Bits(w), 0)
+		addr.SetEn(begin.Or(issue), begin.Mux(layer, addr.Q.AddK(1)))
+		mem := m.Instance("u_table", table(lib, heads*layers, scoreBits+recipBits)).In("re", issue).In("raddr", addr.Q)
+		word := m.OutOf(mem, "rdata")
+		drive(m, out, full.Q, word.Trunc(scoreBits), word.Slice(scoreBits, recipBits))
+	})
+}
 
 func randomConSmax(r *rand.Rand) Block { return ConSmax{Lanes: oddSize(r, 6), Shift: 1 + r.Intn(16)} }
 

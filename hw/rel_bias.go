@@ -3,7 +3,6 @@ package hw
 import (
 	"fmt"
 	"math/rand"
-	"strconv"
 
 	"ohmloom/ir"
 )
@@ -69,26 +68,8 @@ func (b RelBias) Build(lib *Lib) *ir.Module {
 		base := m.Reg("head_base", ir.Bits(w), 0)
 		base.SetEn(begin.Or(headEnd), begin.Mux(layer, base.Q.AddK(int64(b.Context))))
 
-		mem := m.Instance("u_table", b.table(lib)).In("re", issue).In("raddr", base.Q.Add(fit(distance, w)))
+		mem := m.Instance("u_table", table(lib, b.words(), 16)).In("re", issue).In("raddr", base.Q.Add(fit(distance, w)))
 		drive(m, out[0], full.Q, m.OutOf(mem, "rdata"))
-	})
-}
-
-// table is the memory of the biases, loaded at power-on.
-func (b RelBias) table(lib *Lib) *ir.Module {
-	name := fmt.Sprintf("bias_table_%d", b.words())
-	doc := fmt.Sprintf("Loaded memory of %d words of 16 bits. Latency 1 cycle.", b.words())
-	return lib.module("rel_bias", name, doc, func(m *ir.Module) {
-		re := m.In("re", ir.Bits(1), "read")
-		raddr := m.In("raddr", ir.Bits(ir.ClogTwo(b.words())), "address to read")
-		mem := m.Mem("mem", b.words(), ir.Bits(16))
-		mem.Loaded = true
-		m.Out("rdata", m.Read(mem, raddr, re), "word of the last read")
-		m.Macro = &ir.Macro{Kind: "sram", Latency: 1, Attrs: []ir.Attr{
-			{Key: "depth", Value: strconv.Itoa(b.words())},
-			{Key: "width", Value: "16"},
-			{Key: "bits", Value: strconv.Itoa(16 * b.words())},
-		}}
 	})
 }
 
