@@ -3,6 +3,7 @@ package report
 
 import (
 	"fmt"
+	"html"
 	"maps"
 	"slices"
 	"strings"
@@ -19,14 +20,19 @@ const (
 	portFill    = "#ffffff"
 )
 
+// legend explains the picture, in Graphviz's HTML.
+const legend = `numbers: bits a cycle &#160; <font color="#c0703a">&#9632;</font> analog macro &#160; ` +
+	`<font color="#5a8fc4">&#9632;</font> memory &#160; <font color="#6aa86a">&#9632;</font> logic`
+
 // BlockDiagram is the block diagram of a design in Graphviz's language: blocks with their
 // module and size, nested as the hierarchy is, and an arrow for each path of data between
-// them, labelled with the bits that arrive. Control (single bits, addresses, selectors) is left out. depth is how many levels
-// are opened, from 1.
+// them, labelled with the bits that arrive. Control (single bits, addresses, selectors) is
+// left out. depth is how many levels are opened, from 1. A legend stands under the title.
 func BlockDiagram(d *ir.Design, title string, depth int) string {
 	g := &diagram{}
 	g.line(0, "digraph %q {", d.Top.Name)
-	g.line(1, `graph [label=%q, labelloc=t, fontname="Helvetica", fontsize=16, rankdir=LR, nodesep=0.25, ranksep=0.45];`, title)
+	g.line(1, `graph [label=<%s<br/><font point-size="10">%s</font>>, labelloc=t, fontname="Helvetica", fontsize=16, rankdir=LR, nodesep=0.25, ranksep=0.45];`,
+		html.EscapeString(title), legend)
 	g.line(1, `node [fontname="Helvetica", fontsize=11, shape=box, style="filled,rounded", margin="0.12,0.07"];`)
 	g.line(1, `edge [fontname="Helvetica", fontsize=9, color="#555555", arrowsize=0.7];`)
 	g.module(d.Top, "t", 1, depth, true)
@@ -88,8 +94,8 @@ func (g *diagram) module(m *ir.Module, id string, indent, depth int, top bool) m
 
 func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
 	label := in.Name
-	if in.Grid {
-		label += fmt.Sprintf("\n%d x %d", in.Rows, in.Cols)
+	if in.Grid && in.Count() > 1 {
+		label += fmt.Sprintf(": %d x %d", in.Rows, in.Cols)
 	}
 	if in.Of.Name != in.Name {
 		label += "\n" + in.Of.Name

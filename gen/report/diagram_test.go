@@ -1,0 +1,102 @@
+package report
+
+import (
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ohmloom/gen/tools"
+	"ohmloom/ir"
+)
+
+// design is top.x -> store -> grid of 2 x 3 boxes, each a leaf behind a register -> top.y,
+// with a crossbar beside it that a selector, which is control, chooses.
+func design() *ir.Design {
+	leaf := ir.New("leaf", "")
+	leaf.Out("y", leaf.In("x", ir.Type{N: 1, W: 8}, "").Not(), "")
+	box := ir.New("box", "")
+	r := box.DataReg("held", ir.Type{N: 1, W: 8})
+	r.Set(box.In("x", ir.Type{N: 1, W: 8}, ""))
+	box.Out("y", box.OutOf(box.Instance("u_leaf", leaf).In("x", r.Q), "y"), "")
+	store := ir.New("store", "")
+	store.Macro = &ir.Macro{Kind: "sram"}
+	store.Out("q", store.In("d", ir.Type{N: 1, W: 8}, ""), "")
+	xbar := ir.New("xbar", "")
+	xbar.Macro = &ir.Macro{Kind: "crossbar"}
+	xbar.Out("code", xbar.In("rows", ir.Type{N: 1, W: 8}, ""), "")
+
+	top := ir.New("top", "")
+	x, sel := top.In("x", ir.Type{N: 1, W: 8}, ""), top.In("sel", ir.Type{N: 1, W: 1}, "")
+	q := top.OutOf(top.Instance("u_store", store).In("d", x), "q")
+	y := top.OutOf(top.Array("many", box, 2, 3).In("x", q), "y")
+	code := top.OutOf(top.Instance("u_xbar", xbar).In("rows", x), "code")
+	top.Out("y", y, "")
+	top.Out("z", sel.Mux(code, q), "")
+	return ir.NewDesign(top)
+}
+
+func edges(dot string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`"([^"]+)" -> "([^"]+)" \[label="(\d+)"\]`).FindAllStringSubmatch(dot, -1) {
+		all = append(all, m[1]+" -> "+m[2]+" "+m[3])
+	}
+	return all
+}
+
+func TestArrowsFollowTheData(t *testing.T) {
+	got := edges(BlockDiagram(design(), "top", 3))
+	want := []string{
+		"t_many_p0_x -> t_many_u_leaf 8", "t_many_u_leaf -> t_many_p1_y 8", // through the register
+		"t_p0_x -> t_u_store 8", "t_p0_x -> t_u_xbar 8", "t_u_store -> t_many_p0_x 8",
+		"t_many_p1_y -> t_p1_y 48",                      // six of eight bits
+		"t_u_store -> t_p1_z 8", "t_u_xbar -> t_p1_z 8", // either may pass the multiplexer; sel draws nothing
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("arrows\n %s\nwant\n %s", strings.Join(got, "\n "), strings.Join(want, "\n "))
+	}
+}
+
+func TestEveryInstanceAppears(t *testing.T) {
+	for depth, want := range map[int][]string{
+		1: {`"u_store\nstore", fillcolor="` + memoryFill, `"u_xbar\nxbar", fillcolor="` + analogFill, `"many: 2 x 3\nbox", fillcolor="` + logicFill + `", peripheries=3`},
+		2: {`subgraph "cluster_t_many"`, `label="many: 2 x 3\nbox"`, `"u_leaf\nleaf", fillcolor="` + logicFill},
+	} {
+		dot := BlockDiagram(design(), "top", depth)
+		for _, w := range want {
+			if strings.Count(dot, w) != 1 {
+				t.Errorf("depth %d: %d times %s in\n%s", depth, strings.Count(dot, w), w, dot)
+			}
+		}
+	}
+}
+
+func TestDiagramIsTheSameEveryTime(t *testing.T) {
+	first := BlockDiagram(design(), "top", 3)
+	for range 20 {
+		if BlockDiagram(design(), "top", 3) != first {
+			t.Fatal("two diagrams of one design differ")
+		}
+	}
+}
+
+// TestGraphvizDrawsIt: also with a title that is no identifier.
+func TestGraphvizDrawsIt(t *testing.T) {
+	dot := tools.NeedForTest(t, "dot")[0]
+	cmd := exec.Command(dot.Path, "-Tsvg")
+	cmd.Stdin = strings.NewReader(BlockDiagram(design(), `<a> & "b" \`, 3))
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	svg, err := cmd.Output()
+	if err != nil || complaints.Len() > 0 {
+		t.Fatalf("dot: %v\n%s", err, complaints.String())
+	}
+	for _, want := range []string{"&lt;a&gt; &amp; ", "many: 2 x 3", "u_leaf", "numbers: bits", "</svg>"} {
+		if !strings.Contains(string(svg), want) {
+			t.Errorf("no %s in the picture", want)
+		}
+	}
+}
