@@ -3,6 +3,8 @@ package hw_test
 import (
 	"fmt"
 	"math/rand"
+	"reflect"
+	"strings"
 	"testing"
 
 	"ohmloom/gen/model"
@@ -254,5 +256,54 @@ func TestColumnPassIsClosedWhereTheArrayNeverWaits(t *testing.T) {
 		if got, want := b.PassCycles(cnt), b.ArrayCycles(cnt)+b.HeadChannels+(b.HeadChannels-1)%b.Rows+7; got != want {
 			t.Fatalf("%s, %d tokens: %d cycles, closed form %d", b.Name(), cnt, got, want)
 		}
+	}
+}
+
+func TestAttentionCheckNamesTheParameterOutOfRange(t *testing.T) {
+	ok := hw.AttentionColumn{Rows: 4, Cols: 4, Heads: 4, KVHeads: 2, HeadChannels: 8, Context: 16, Layers: 1}
+	with := func(change func(*hw.AttentionColumn)) hw.Block { b := ok; change(&b); return b }
+	for _, c := range []struct {
+		want string
+		b    hw.Block
+	}{
+		{"rows is 0, allowed are 1 to 1024", with(func(b *hw.AttentionColumn) { b.Rows = 0 })},
+		{"heads is 4, which is not a multiple of the 3 KV heads", with(func(b *hw.AttentionColumn) { b.KVHeads = 3 })},
+		{"KV heads is 5, allowed are 1 to 4", with(func(b *hw.AttentionColumn) { b.KVHeads = 5 })},
+		{"channels of a head is 129", with(func(b *hw.AttentionColumn) { b.HeadChannels = 129 })},
+		{"context is 65537", with(func(b *hw.AttentionColumn) { b.Context = 65537 })},
+		{"words of a bank", hw.KVCache{Banks: 1, KVHeads: 1024, Group: 1, HeadChannels: 128, Context: 65536, Layers: 1}},
+		{"beats is 0", hw.Softmax{Lanes: 1, Shift: 7}},
+		{"shift is 17", hw.ConSmax{Lanes: 1, Shift: 17}},
+		{"packets is 17", hw.Replay{Depth: 1, Width: 1, Packets: 17}},
+		{"sum bits is 33", hw.Normalise{Lanes: 1, AccBits: 33, Shift: 23}},
+		{"divisor bits is 63", hw.Divider{NumBits: 25, DenBits: 63}},
+	} {
+		if err := c.b.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v should say %q", err, c.want)
+		}
+	}
+}
+
+// ConSmax whose beta is the maximum of a head's scores weighs them as the softmax does.
+func TestConSmaxWithBetaAtTheMaximumWeighsAsTheSoftmax(t *testing.T) {
+	const lanes, beats, shift = 3, 5, 7
+	r := rand.New(rand.NewSource(4))
+	var x, c []hw.Beat
+	for range 20 {
+		top := int64(-1 << 30)
+		for i := range beats {
+			score := make([]uint64, lanes)
+			for l := range score {
+				s := r.Int63n(1<<15) - 1<<14
+				top, score[l] = max(top, s), uint64(s)&(1<<24-1)
+			}
+			x = append(x, hw.Beat{score, {1, 1, 1}, {flag(i == beats-1)}})
+		}
+		c = append(c, hw.Beat{{uint64(top) & (1<<24 - 1)}, {uint64(r.Intn(1 << 18))}})
+	}
+	soft := run(t, hw.Softmax{Lanes: lanes, Beats: beats, Shift: shift}, [][]hw.Beat{x})
+	con := run(t, hw.ConSmax{Lanes: lanes, Shift: shift}, [][]hw.Beat{x, c})
+	if !reflect.DeepEqual(soft.Out[0], con.Out[0]) {
+		t.Errorf("softmax %v, ConSmax %v", soft.Out[0], con.Out[0])
 	}
 }
