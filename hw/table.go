@@ -26,5 +26,5 @@ var Table = []Entry{
 	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
 	{"attention_column", "decode attention on one column of the array", randomAttentionColumn, attentionColumnWork},
 	{"array_stationary", "weight- or input-stationary systolic array", randomStationaryArray, stationaryArrayWork},
-	{"tile", "PIM half and attention array side by side", randomTile, tileWork},
+	{"tile", "PIM half and attention, an array or a decode engine, side by side", randomTile, tileWork},
 }

@@ -2,6 +2,7 @@ package hw
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
 	"strings"
 
@@ -9,15 +10,18 @@ import (
 )
 
 // Tile is one compute tile with both halves of the architecture side by side: the PIM half
-// for projections and the systolic array for attention. Either may be missing.
+// for projections and, for attention, a bare systolic array or a decode engine. Each may be
+// missing, but not all.
 //
 // Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
-// called feed here and its drain y is called drain. The halves share nothing but the clock,
-// so each keeps its own time.
+// called feed here and its drain y is called drain. The engine's streams keep theirs (token,
+// q, k, v in, with a memory port fill in and mem out), but its output y is called o. The
+// halves share nothing but the clock, so each keeps its own time.
 type Tile struct {
-	Top   string // name of the module; "" encodes the parameters
-	PIM   *PIM
-	Array *Array
+	Top       string // name of the module; "" encodes the parameters
+	PIM       *PIM
+	Array     *Array
+	Attention AttentionEngine
 }
 
 // half is one part of a tile: a block, and what the tile calls its streams.
@@ -34,6 +38,20 @@ func (b Tile) halves() []half {
 	}
 	if b.Array != nil {
 		hs = append(hs, half{"u_array", *b.Array, []string{"feed"}, []string{"drain"}})
+	}
+	if b.Attention != nil {
+		in, out := b.Attention.Streams()
+		h := half{inst: "u_attention", block: b.Attention}
+		for _, s := range in {
+			h.in = append(h.in, s.Name)
+		}
+		for _, s := range out {
+			if s.Name == "y" {
+				s.Name = "o"
+			}
+			h.out = append(h.out, s.Name)
+		}
+		hs = append(hs, h)
 	}
 	return hs
 }
@@ -62,7 +80,7 @@ func (b Tile) Name() string {
 func (b Tile) Check() error {
 	hs := b.halves()
 	if len(hs) == 0 {
-		return fmt.Errorf("tile: neither a PIM half nor an array")
+		return fmt.Errorf("tile: neither a PIM half nor an array nor an attention engine")
 	}
 	inside := NewLib(nil)
 	for _, h := range hs {
@@ -109,6 +127,9 @@ func (b Tile) doc() string {
 	if b.Array != nil {
 		docs = append(docs, fmt.Sprintf("%d x %d attention array (K + %d cycles a fold)", b.Array.Rows, b.Array.Cols, b.Array.FoldCycles(0)))
 	}
+	if b.Attention != nil {
+		docs = append(docs, "decode attention engine "+b.Attention.Name())
+	}
 	return "Compute tile: " + strings.Join(docs, " and ") + "."
 }
 
@@ -151,19 +172,22 @@ func (b Tile) Arithmetic(in [][]Beat) [][]Beat {
 	return out
 }
 
-// Cycles is the longer of the two, when both begin at once.
+// Cycles is that of the half that takes longest, when all begin at once.
 func (b Tile) Cycles(in [][]Beat) int {
 	n := 0
 	b.split(in, func(h Block, in [][]Beat) { n = max(n, h.Cycles(in)) })
 	return n
 }
 
-// Image is the cells of the PIM half.
+// Image is the cells of the PIM half and the tables of the attention engine.
 func (b Tile) Image(prefix string) *ir.Image {
-	if b.PIM == nil {
-		return ir.NewImage()
+	img := ir.NewImage()
+	for _, h := range b.halves() {
+		if t, ok := h.block.(Loaded); ok {
+			maps.Copy(img.Data, t.Image(prefix+"."+h.inst).Data)
+		}
 	}
-	return b.PIM.Image(prefix + ".u_pim")
+	return img
 }
 
 func randomTile(r *rand.Rand) Block {
@@ -177,6 +201,12 @@ func randomTile(r *rand.Rand) Block {
 	case 2:
 		b.Top = "chip"
 	}
+	if r.Intn(2) == 0 {
+		b.Attention = []AttentionEngine{randomSpread(r).(Spread), randomAttentionColumn(r).(AttentionColumn)}[r.Intn(2)]
+		if r.Intn(3) > 0 {
+			b.Array = nil
+		}
+	}
 	return b
 }
 
@@ -188,6 +218,12 @@ func tileWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	}
 	if b.Array != nil {
 		in = append(in, arrayWork(r, *b.Array, extreme)...)
+	}
+	switch engine := b.Attention.(type) {
+	case Spread:
+		in = append(in, spreadWork(r, engine, extreme)...)
+	case AttentionColumn:
+		in = append(in, attentionColumnWork(r, engine, extreme)...)
 	}
 	return in
 }

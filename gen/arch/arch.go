@@ -35,14 +35,39 @@ type Chip struct {
 	Hash       string // SHA-256 (hex) over the evaluated description
 }
 
-// Attention is the output-stationary systolic array of the digital half, of at most 2^18
-// PEs in all.
+// Attention is the digital half: Rows x Cols PEs, at most 2^18 in all, either as a bare
+// output-stationary systolic array or, with Decode, as an engine that keeps the KV cache and
+// computes the attention of one token after the other, layer by layer. The fields from Heads
+// on are zero without Decode.
 type Attention struct {
 	Rows, Cols int    // 1 .. 1024 PEs each way
 	Dataflow   string // "output_stationary"
 	MaxK       int    // largest inner dimension of one fold, 1 .. 65,536; default 4,096
-	Pos        Pos
+	Decode     string // "": bare array; "column": one column works, as in PIM-LLM; "spread": all do
+
+	Heads        int  // query heads, 1 .. 1,024, a multiple of KVHeads
+	KVHeads      int  // key and value heads, 1 .. Heads; default Heads
+	HeadChannels int  // channels of a head, 1 .. 1,024; in column mode 1 .. 128
+	Context      int  // tokens that attention looks back on, this one included, 1 .. 65,536
+	Layers       int  // 1 .. 1,024; default 1
+	Biased       bool // scores have a relative position bias from loaded tables; default false. A column engine has the tables always, and zeros in them without
+	Lanes        int  // spread: scores a cycle of the softmax; divides Rows, Cols and, with Biased, Context; default: what keeps the PEs busy; 0 in column mode
+	Ahead        int  // spread: heads on their way at once, 1 .. 64; default 2; 0 in column mode
+	PortBytes    int  // spread: bytes a cycle of a memory port for the KV cache, Rows x a divisor of Cols; default 0: the cache is on chip
+
+	Pos Pos
 }
+
+// KVBytes is the size of the KV cache: keys and values, int8.
+func (a *Attention) KVBytes() int {
+	return 2 * a.Layers * a.KVHeads * a.HeadChannels * a.Context
+}
+
+// Decode modes.
+const (
+	Column = "column" // one column of the array has work, the mapping of PIM-LLM (arXiv 2504.01994)
+	Spread = "spread" // all columns have, each beside its own bank of the KV cache
+)
 
 // PIM is the analog half: the processing elements of one compute tile, of at most 2^26
 // cells in all (a differential pair counted once).

@@ -28,7 +28,9 @@ func Chip(c *arch.Chip) (*Tile, error) {
 			Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}}
 	}
 	if a := c.Attention; a != nil {
-		t.Array = &hw.Array{Rows: a.Rows, Cols: a.Cols}
+		if t.Attention = Engine(a); t.Attention == nil {
+			t.Array = &hw.Array{Rows: a.Rows, Cols: a.Cols}
+		}
 	}
 	if err := t.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Pos, err)
@@ -39,6 +41,9 @@ func Chip(c *arch.Chip) (*Tile, error) {
 	}
 	if t.Array != nil {
 		t.Array.Build(lib.At(at(c.Attention.Pos)))
+	}
+	if t.Attention != nil {
+		t.Attention.Build(lib.At(at(c.Attention.Pos)))
 	}
 	d := ir.NewDesign(t.Build(lib))
 	if m := hides(d); m != nil {
@@ -52,6 +57,20 @@ func Chip(c *arch.Chip) (*Tile, error) {
 		}
 	}
 	return &Tile{t, d}, nil
+}
+
+// Engine is the decode attention engine of a description with zeros in its tables of biases,
+// or nil when it asks for a bare array.
+func Engine(a *arch.Attention) hw.AttentionEngine {
+	switch a.Decode {
+	case arch.Column:
+		return hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
+			Context: a.Context, Layers: a.Layers}
+	case arch.Spread:
+		return hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
+			Context: a.Context, Layers: a.Layers, Biased: a.Biased, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows}
+	}
+	return nil
 }
 
 // hides finds a module with a port of the top module's name: in a simulation the instance of

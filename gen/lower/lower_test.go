@@ -72,6 +72,77 @@ func TestEveryFieldReachesTheHardware(t *testing.T) {
 
 // TestModulesSayWhereTheyAreDescribed: the top comes from the chip block, the modules of each
 // half from its block.
+// engine is a chip with a decode attention engine.
+func engine(decode string) *arch.Chip {
+	c := chip()
+	c.PIM = nil
+	c.Attention = &arch.Attention{Rows: 4, Cols: 6, Dataflow: "output_stationary", MaxK: 64, Decode: decode, Heads: 4, KVHeads: 2,
+		HeadChannels: 5, Context: 10, Layers: 2, Pos: pos(5)}
+	if decode == arch.Spread {
+		c.Attention.Biased, c.Attention.Lanes, c.Attention.Ahead = true, 2, 2
+	}
+	return c
+}
+
+func TestEveryFieldOfAnEngineReachesTheHardware(t *testing.T) {
+	both := []string{arch.Column, arch.Spread}
+	spread := both[1:]
+	base := map[string]string{arch.Column: text(t, engine(arch.Column)), arch.Spread: text(t, engine(arch.Spread))}
+	if base[arch.Column] == base[arch.Spread] {
+		t.Error("decode changes nothing")
+	}
+	for _, c := range []struct {
+		field  string
+		modes  []string
+		change func(*arch.Attention)
+	}{
+		{"rows", both, func(a *arch.Attention) { a.Rows = 8 }},
+		{"cols", both, func(a *arch.Attention) { a.Cols = 8 }},
+		{"heads", both, func(a *arch.Attention) { a.Heads = 6 }},
+		{"kv_heads", both, func(a *arch.Attention) { a.KVHeads = 4 }},
+		{"head_channels", both, func(a *arch.Attention) { a.HeadChannels = 9 }},
+		{"context", both, func(a *arch.Attention) { a.Context = 12 }},
+		{"layers", both, func(a *arch.Attention) { a.Layers = 1 }},
+		{"bias", spread, func(a *arch.Attention) { a.Biased = false }},
+		{"softmax_lanes", spread, func(a *arch.Attention) { a.Lanes = 1 }},
+		{"heads_ahead", spread, func(a *arch.Attention) { a.Ahead = 3 }},
+		{"port_bytes", spread, func(a *arch.Attention) { a.PortBytes = 12 }},
+		{"decode", both, func(a *arch.Attention) { a.Decode = "" }},
+	} {
+		for _, mode := range c.modes {
+			changed := engine(mode)
+			c.change(changed.Attention)
+			if text(t, changed) == base[mode] {
+				t.Errorf("%s changes nothing in %s mode", c.field, mode)
+			}
+		}
+	}
+}
+
+func TestEnginesAreBuiltFromTheirBlockAndTheirMacrosHaveAreas(t *testing.T) {
+	for _, mode := range []string{arch.Column, arch.Spread} {
+		tile, err := Chip(engine(mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		macros := 0
+		for _, m := range tile.Design.Modules {
+			if m != tile.Design.Top && (m.Loc == nil || m.Loc.Line != 5) {
+				t.Errorf("%s: module %s is at %v, want line 5", mode, m.Name, m.Loc)
+			}
+			if m.Macro != nil {
+				macros++
+				if m.Macro.AreaUm2 <= 7 {
+					t.Errorf("%s: macro %s has %g um2, no more than its periphery", mode, m.Name, m.Macro.AreaUm2)
+				}
+			}
+		}
+		if macros == 0 {
+			t.Errorf("%s: no memories", mode)
+		}
+	}
+}
+
 func TestModulesSayWhereTheyAreDescribed(t *testing.T) {
 	tile, err := Chip(chip())
 	if err != nil {

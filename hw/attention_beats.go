@@ -1,0 +1,61 @@
+package hw
+
+import "fmt"
+
+// AttentionEngine is a decode attention engine: AttentionColumn or Spread. Its streams are
+// token, q, k, v and, with a memory port, fill in; y and, with a memory port, mem out.
+type AttentionEngine interface {
+	Loaded
+	// Beats is the input, stream by stream, for passes in order from the first token on.
+	Beats(passes []Pass) [][]Beat
+	// Collect is the output y, head after head: [passes that give outputs * Heads][HeadChannels].
+	Collect(y []Beat) [][]int8
+	// PassBeats is how many beats of y a pass gives that does not only store.
+	PassBeats() int
+}
+
+// Beats is the engine's input for passes in order, from its first token on. It panics when a
+// vector has the wrong length.
+func (b AttentionColumn) Beats(passes []Pass) [][]Beat {
+	in := make([][]Beat, 4)
+	elements := func(stream int, x []int8, heads int) {
+		if len(x) != heads*b.HeadChannels {
+			panic(fmt.Sprintf("hw: %d values for %d heads of %d channels", len(x), heads, b.HeadChannels))
+		}
+		for _, v := range x {
+			in[stream] = append(in[stream], Beat{{word(int64(v), 8)}})
+		}
+	}
+	for _, p := range passes {
+		in[0] = append(in[0], Beat{flag(p.First), flag(p.Store)})
+		if !p.Store {
+			elements(1, p.Q, b.Heads)
+		}
+		elements(2, p.K, b.KVHeads)
+		elements(3, p.V, b.KVHeads)
+	}
+	return in
+}
+
+// Collect puts the beats of y together: HeadChannels outputs for each head of each pass that
+// does not only store. It panics when the last head is not complete.
+func (b AttentionColumn) Collect(y []Beat) [][]int8 {
+	if len(y)%b.HeadChannels != 0 {
+		panic(fmt.Sprintf("hw: %d beats for heads of %d beats", len(y), b.HeadChannels))
+	}
+	var heads [][]int8
+	for ; len(y) > 0; y = y[b.HeadChannels:] {
+		head := make([]int8, b.HeadChannels)
+		for c := range head {
+			head[c] = int8(signed(y[c][0][0], 8))
+		}
+		heads = append(heads, head)
+	}
+	return heads
+}
+
+// PassBeats is one a channel of each head.
+func (b AttentionColumn) PassBeats() int { return b.Heads * b.HeadChannels }
+
+// PassBeats is Lanes channels of a head a beat.
+func (b Spread) PassBeats() int { return b.Heads * ceilDiv(b.HeadChannels, b.Lanes) }
