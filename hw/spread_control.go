@@ -140,11 +140,7 @@ func (e *spreading) load() {
 
 	data := e.q.fields[0]
 	if rest := e.HeadChannels % e.Rows; rest > 0 {
-		keep := make([]uint64, e.Rows)
-		for r := range rest {
-			keep[r] = 0xff
-		}
-		data = lastBeat.Mux(data.And(m.KVec(8, keep...)), data)
+		data = lastBeat.Mux(onlyFirst(data, rest), data)
 	}
 	waddr, _ := counter(m, "q_write", e.Ahead*e.kChunks(), q)
 	e.qBuffer = m.Instance("u_q", sram(e.lib, e.Ahead*e.kChunks(), data.Type)).
@@ -173,14 +169,48 @@ func (e *spreading) schedule() {
 	inner.SetEn(start.Or(busy.Q), start.Or(innerEnd).Mux(m.K(iw, 0), inner.Q.AddK(1)))
 	outer.SetEn(start.Or(innerEnd), start.Mux(m.K(ow, 0), outer.Q.AddK(1)))
 
+	chunks := m.K(iw, uint64(e.kChunks()-1))
+	issue := busy.Q
+	if e.slotTime() > e.kChunks() {
+		issue = issue.And(av.Q.Or(inner.Q.Leu(chunks))).Named("issue")
+	}
+	nextQ, nextA := e.account(startQ, startA, ends.And(av.Q).Named("av_ends"))
+	e.op = operation{av: av.Q, issue: issue, inner: inner.Q, first: inner.Q.EqK(0),
+		last: av.Q.Mux(innerEnd, inner.Q.Eq(chunks)), lastGroup: av.Q.And(innerEnd), tail: outerEnd, ends: ends}
+	baseQ, baseA := e.base("qk_base", nextQ), e.base("av_base", nextA).AddK(int64(e.keyWords()))
+	e.address(start, startQ.Mux(baseQ, baseA))
+}
+
+// base is where the words of the present KV head begin in the banks.
+func (e *spreading) base(name string, next *ir.Node) *ir.Node {
+	w := ir.ClogTwo(e.bankWords())
+	if e.Port > 0 {
+		return stepper(e.m, name, w, e.headWords(), portHeads, next)
+	}
+	r := e.m.DataReg(name, ir.Bits(w))
+	return r.SetEn(e.attends.Or(next), e.attends.Mux(e.layerBase, r.Q.AddK(int64(e.headWords()))))
+}
+
+// address goes through the words of an operation from base on, which is given with start.
+func (e *spreading) address(start, base *ir.Node) {
+	m, op, w := e.m, &e.op, base.Type.W
+	addr := m.DataReg("addr", ir.Bits(w))
+	round := m.K(w, uint64(e.vGroups())).Sub(total(w, e.lastR.hi)) // to the next round's first group
+	addr.SetEn(start.Or(op.issue), start.Mux(base, addr.Q.Add(op.lastGroup.Mux(round, m.K(w, 1)))))
+	op.addr = addr.Q
+}
+
+// account keeps the books of what has come in and what operations use, and ends the pass.
+// nextQ and nextA are up when the last q head of a KV head begins its QK and its AV.
+func (e *spreading) account(startQ, startA, endA *ir.Node) (nextQ, nextA *ir.Node) {
+	m := e.m
 	_, groupQ := counter(m, "qk_in_group", e.group(), startQ)
 	_, groupA := counter(m, "av_in_group", e.group(), startA)
-	nextQ, nextA := startQ.And(groupQ), startA.And(groupA)
+	nextQ, nextA = startQ.And(groupQ), startA.And(groupA)
 	e.queries.set(e.newQuery, startQ)
 	e.keys.set(e.newKeys, nextQ)
 	e.weights.set(m.OutOf(e.softmaxer, "e_done"), startA)
 	e.values.set(e.newValues, nextA)
-	endA := ends.And(av.Q).Named("av_ends")
 	_, lastHead := counter(m, "av_head", e.Heads, endA)
 	if e.Port > 0 {
 		_, groupDone := counter(m, "done_in_group", e.group(), endA)
@@ -192,28 +222,7 @@ func (e *spreading) schedule() {
 		size := e.Heads * (e.Context / e.Lanes)
 		e.softmaxer.In("bias_layer", stepper(m, "bias_layer", ir.ClogTwo(e.Layers*size), size, e.Layers, over))
 	}
-
-	chunks := m.K(iw, uint64(e.kChunks()-1))
-	issue := busy.Q
-	if e.slotTime() > e.kChunks() {
-		issue = issue.And(av.Q.Or(inner.Q.Leu(chunks))).Named("issue")
-	}
-	w := ir.ClogTwo(e.bankWords())
-	base := func(name string, next *ir.Node) *ir.Node {
-		if e.Port > 0 {
-			return stepper(m, name, w, e.headWords(), portHeads, next)
-		}
-		r := m.DataReg(name, ir.Bits(w))
-		return r.SetEn(e.attends.Or(next), e.attends.Mux(e.layerBase, r.Q.AddK(int64(e.headWords()))))
-	}
-	baseQ, baseA := base("qk_base", nextQ), base("av_base", nextA).AddK(int64(e.keyWords()))
-	addr := m.DataReg("addr", ir.Bits(w))
-	round := m.K(w, uint64(e.vGroups())).Sub(total(w, e.lastR.hi)) // to the next round's first group
-	next := addr.Q.Add(av.Q.And(innerEnd).Mux(round, m.K(w, 1)))
-	addr.SetEn(start.Or(issue), start.Mux(startQ.Mux(baseQ, baseA), next))
-
-	e.op = operation{av: av.Q, issue: issue, addr: addr.Q, inner: inner.Q, first: inner.Q.EqK(0),
-		last: av.Q.Mux(innerEnd, inner.Q.Eq(chunks)), lastGroup: av.Q.And(innerEnd), tail: outerEnd, ends: ends}
+	return nextQ, nextA
 }
 
 // multiply reads the shared operand, then the banks, and passes the sums on.

@@ -70,3 +70,12 @@ func upTo(last *ir.Node, n int) *ir.Node {
 	}
 	return m.KVec(w, index...).Ltu(last.ZExt(w).AddK(1))
 }
+
+// onlyFirst is a vector of bytes of which those from n on are zero.
+func onlyFirst(v *ir.Node, n int) *ir.Node {
+	keep := make([]uint64, v.Type.N)
+	for i := range n {
+		keep[i] = 0xff
+	}
+	return v.And(v.Module().KVec(8, keep...))
+}

@@ -214,7 +214,7 @@ func (b Spread) Cycles(in [][]Beat) int {
 	for _, beat := range in[0] {
 		at.begin(beat[0][0] == 1)
 		if beat[1][0] == 1 {
-			t.last += 1 + b.KVHeads*(b.kChunks()+b.vRounds()*max(b.portWrites(), 1))
+			t.last += 1 + b.KVHeads*b.writeTime()
 			t.port = t.last
 			continue
 		}
@@ -230,12 +230,12 @@ func (b Spread) Cycles(in [][]Beat) int {
 	return last + 1
 }
 
-// portWrites is the requests for a beat of v; 0 without a port.
-func (b Spread) portWrites() int {
-	if b.Port == 0 {
-		return 0
+// writeTime is the cycles to take a KV head's k and v.
+func (b Spread) writeTime() int {
+	if b.Port > 0 {
+		return b.kChunks() + b.vRounds()*b.portParts()
 	}
-	return b.portParts()
+	return b.kChunks() + b.vRounds()
 }
 
 // supply gives, KV head after KV head, when the last of its keys and values is in; ok is
@@ -246,7 +246,7 @@ func (t *timing) supply(begin, l int) func() (keys, values int, ok bool) {
 	head := 0
 	return func() (int, int, bool) {
 		if t.Port == 0 {
-			keys := begin + head*(t.kChunks()+t.vRounds()) + t.kChunks()
+			keys := begin + head*t.writeTime() + t.kChunks()
 			head++
 			return keys, keys + t.vRounds(), true
 		}
@@ -258,7 +258,7 @@ func (t *timing) supply(begin, l int) func() (keys, values int, ok bool) {
 			from = t.groups[head-portHeads]
 		}
 		head++
-		written := t.port + t.kChunks() + t.vRounds()*t.portParts()
+		written := t.port + t.writeTime()
 		keys := max(written, from) + ceilDiv(l, t.Cols)*t.kChunks()*t.portParts()
 		t.port = keys + ceilDiv(l, t.Rows)*t.vRounds()*t.portParts()
 		return keys + 2, t.port + 2, true
