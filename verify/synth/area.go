@@ -3,35 +3,35 @@
 package synth
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"ohmloom/ir"
-	"ohmloom/verify"
 	"ohmloom/verify/cache"
 )
 
 // Options say how Yosys is run.
 type Options struct {
-	Yosys   string        // executable; "" = yosys from PATH
-	Version string        // its version line, part of every cache key
-	Liberty *Liberty      // standard cells
-	Cache   *cache.Dir    // nil: every module is synthesised
-	Jobs    int           // modules at once; 0 = 2
-	Timeout time.Duration // for one module; 0 = 10 minutes
-	Done    func(module string, done, total int)
+	Yosys   string                               // executable; "" = yosys from PATH. yosys-abc is looked for beside it
+	Version string                               // its version line, part of every cache key
+	Liberty *Liberty                             // standard cells
+	Cache   *cache.Dir                           // nil: every module is synthesised
+	Jobs    int                                  // modules at once; 0 = 2
+	Timeout time.Duration                        // for one module; 0 = 10 minutes
+	Done    func(module string, done, total int) // called after each module, one call at a time; may be nil
+	Strict  bool                                 // of Equivalent: read the source without any of the flow's passes; slow
 }
 
 // ModuleArea is the area of one module of a design.
@@ -52,42 +52,37 @@ type Area struct {
 	Modules         []ModuleArea `json:"modules"`
 }
 
-// script is the flow measured to give the smallest area: no alumacc, which merges multiply
-// and add at the cost of 40 %, and an area-oriented mapping.
-const script = `read_liberty -lib -ignore_miss_func %[1]s
-read_verilog -DSYNTHESIS %[2]s
-synth %[4]s-top %[3]s -noalumacc
-dfflibmap -liberty %[1]s
-abc -liberty %[1]s -script +strash;ifraig;scorr;dc2;dc2;strash;dch,-f;amap,-m
+// mapping is the flow measured to give the smallest area: no alumacc, which merges multiply
+// and add at the cost of 40 %, and an area-oriented mapping. Yosys itself defines SYNTHESIS.
+const mapping = `read_liberty -lib -ignore_miss_func cells.lib
+read_verilog in.v
+synth %[2]s-top %[1]s -noalumacc
+dfflibmap -liberty cells.lib
+abc -liberty cells.lib -script +strash;ifraig;scorr;dc2;dc2;strash;dch,-f;amap,-m
 opt_clean -purge
 check -assert -mapped
-tee -q -o %[5]s stat -json
 `
 
 // Of computes the area of design d whose modules have the Verilog texts in text (by module
-// name). Each unique module is synthesised once with its submodules as black boxes; counts
-// are multiplied here. Macros count with their AreaUm2.
+// name; macros need none). Each unique module is synthesised once with its submodules as
+// black boxes; counts are multiplied here. Macros count with their AreaUm2. A yosys that is
+// missing, fails or does not finish is a *verify.ToolError; when ctx ends, so does yosys.
 func Of(ctx context.Context, d *ir.Design, text map[string]string, o Options) (*Area, error) {
-	counts := map[*ir.Module]int{d.Top: 1}
-	for i := len(d.Modules) - 1; i >= 0; i-- { // parents before children
-		m := d.Modules[i]
-		if m.Macro != nil {
-			continue
-		}
-		for _, in := range m.Insts {
-			counts[in.Of] += counts[m] * in.Count()
-		}
-	}
+	counts := instances(d)
 	var todo []*ir.Module
 	for _, m := range d.Modules {
+		if _, cell := o.Liberty.Cells[m.Name]; cell {
+			return nil, fmt.Errorf("module %s has the name of a cell of %s", m.Name, o.Liberty.Path)
+		}
 		if counts[m] > 0 {
 			todo = append(todo, m)
 		}
 	}
 	res := &Area{Modules: make([]ModuleArea, len(todo))}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(o.Jobs, 2))
-	done := make(chan string, len(todo))
+	g.SetLimit(cmp.Or(o.Jobs, 2))
+	var mu sync.Mutex // orders the calls of Done
+	done := 0
 	for i, m := range todo {
 		g.Go(func() error {
 			a, err := moduleArea(ctx, m, text, o)
@@ -97,9 +92,10 @@ func Of(ctx context.Context, d *ir.Design, text map[string]string, o Options) (*
 			a.Instances = counts[m]
 			a.TotalUm2 = a.AreaUm2 * float64(a.Instances)
 			res.Modules[i] = *a
-			done <- m.Name
-			if o.Done != nil {
-				o.Done(m.Name, len(done), len(todo))
+			mu.Lock()
+			defer mu.Unlock()
+			if done++; o.Done != nil {
+				o.Done(m.Name, done, len(todo))
 			}
 			return nil
 		})
@@ -115,8 +111,24 @@ func Of(ctx context.Context, d *ir.Design, text map[string]string, o Options) (*
 		}
 	}
 	res.GateEquivalents = cells / o.Liberty.NAND2Um2
-	sort.SliceStable(res.Modules, func(i, j int) bool { return res.Modules[i].TotalUm2 > res.Modules[j].TotalUm2 })
+	slices.SortStableFunc(res.Modules, func(a, b ModuleArea) int { return cmp.Compare(b.TotalUm2, a.TotalUm2) })
 	return res, nil
+}
+
+// instances counts the instances of every module in the whole design; what is inside a macro
+// does not count.
+func instances(d *ir.Design) map[*ir.Module]int {
+	counts := map[*ir.Module]int{d.Top: 1}
+	for i := len(d.Modules) - 1; i >= 0; i-- { // parents before children
+		m := d.Modules[i]
+		if m.Macro != nil {
+			continue
+		}
+		for _, in := range m.Insts {
+			counts[in.Of] += counts[m] * in.Count()
+		}
+	}
+	return counts
 }
 
 func moduleArea(ctx context.Context, m *ir.Module, text map[string]string, o Options) (*ModuleArea, error) {
@@ -151,44 +163,36 @@ func moduleArea(ctx context.Context, m *ir.Module, text map[string]string, o Opt
 // count turns cell counts into an area.
 func (a *ModuleArea) count(counts map[string]int, submodule map[string]bool, l *Liberty) error {
 	a.Cells = map[string]int{}
-	names := make([]string, 0, len(counts))
-	for name := range counts {
-		names = append(names, name)
-	}
-	sort.Strings(names) // a sum of floats depends on its order
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(counts)) { // a sum of floats depends on its order
 		if submodule[name] {
 			continue
 		}
-		area, ok := l.Cells[name]
+		cell, ok := l.Cells[name]
 		if !ok {
 			return fmt.Errorf("yosys left cell %s in module %s, which is neither in %s nor a module of the design", name, a.Name, l.Path)
 		}
 		a.Cells[name] = counts[name]
-		a.AreaUm2 += area * float64(counts[name])
-		if strings.Contains(strings.ToUpper(name), "DFF") {
+		a.AreaUm2 += cell.AreaUm2 * float64(counts[name])
+		if cell.FlipFlop {
 			a.FlipFlops += counts[name]
 		}
 	}
 	return nil
 }
 
-// FlatCells synthesises the whole design as one netlist: the reference that the sum over
-// modules is held against. texts are all modules; black boxes are left as they are.
+// FlatCells synthesises the whole design as one netlist and counts its cells: the reference
+// that the sum over modules is held against. texts are all modules; black boxes are left as
+// they are.
 func FlatCells(ctx context.Context, top string, texts []string, o Options) (map[string]int, error) {
 	return synthesise(ctx, top, strings.Join(texts, "\n"), true, o)
 }
 
-// CellArea is the area of cell counts, um2; names that are not cells of l are left out.
+// CellArea is the area of cell counts, um2; names that are not cells of l, such as macros,
+// are left out.
 func CellArea(counts map[string]int, l *Liberty) float64 {
-	names := make([]string, 0, len(counts))
-	for name := range counts {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	sum := 0.0
-	for _, name := range names {
-		sum += l.Cells[name] * float64(counts[name])
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		sum += l.Cells[name].AreaUm2 * float64(counts[name])
 	}
 	return sum
 }
@@ -205,8 +209,8 @@ func synthesise(ctx context.Context, top, src string, flat bool, o Options) (map
 			return err
 		}
 		defer os.RemoveAll(work)
-		ys := fmt.Sprintf(script, "cells.lib", "in.v", top, flag, "stat.json")
-		if err := run(ctx, o, work, ys, "synthesising module "+top); err != nil {
+		ys := fmt.Sprintf(mapping, top, flag) + "tee -q -o stat.json stat -json\n"
+		if err := o.yosys(ctx, work, ys, "synthesising module "+top); err != nil {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(work, "stat.json"))
@@ -217,7 +221,7 @@ func synthesise(ctx context.Context, top, src string, flat bool, o Options) (map
 	}
 	dir, err := "", error(nil)
 	if o.Cache != nil {
-		dir, _, err = o.Cache.Get(ctx, "area", cache.Key(script, flag, top, src, o.Liberty.Hash, o.Version), stat)
+		dir, _, err = o.Cache.Get(ctx, "area", cache.Key(mapping, flag, top, src, o.Liberty.Hash, o.Version), stat)
 	} else if dir, err = os.MkdirTemp("", "ohmloom-area-"); err == nil {
 		defer os.RemoveAll(dir)
 		err = stat(ctx, dir)
@@ -232,79 +236,35 @@ func synthesise(ctx context.Context, top, src string, flat bool, o Options) (map
 	return parseStat(data, top)
 }
 
-// workDir is a temporary folder with the source as in.v and the Liberty file as cells.lib,
-// names without spaces or quotes.
-func (o Options) workDir(src string) (string, error) {
-	abs, err := filepath.Abs(o.Liberty.Path)
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "ohmloom-yosys-")
-	if err != nil {
-		return "", err
-	}
-	err = os.WriteFile(filepath.Join(dir, "in.v"), []byte(src), 0o666)
-	if err == nil {
-		err = os.Symlink(abs, filepath.Join(dir, "cells.lib"))
-	}
-	if err != nil {
-		os.RemoveAll(dir)
-	}
-	return dir, err
-}
-
-// parseStat reads `stat -json` of one module.
+// parseStat reads `stat -json` of one module. Yosys may log a line before the JSON text;
+// module names stand with or without a backslash.
 func parseStat(data []byte, top string) (map[string]int, error) {
 	var s struct {
 		Modules map[string]struct {
-			Cells map[string]int `json:"num_cells_by_type"`
+			Cells map[string]float64 `json:"num_cells_by_type"`
+			Subs  map[string]float64 `json:"num_submodules_by_type"` // apart from the cells since Yosys 0.5x
 		} `json:"modules"`
+	}
+	if i := bytes.IndexByte(data, '{'); i > 0 {
+		data = data[i:]
 	}
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("statistics of module %s: %w", top, err)
 	}
 	m, ok := s.Modules[`\`+top]
 	if !ok {
+		m, ok = s.Modules[top]
+	}
+	if !ok {
 		return nil, fmt.Errorf("statistics of module %s: the module is not listed", top)
 	}
-	return m.Cells, nil
-}
-
-// run executes a Yosys script in dir, bounded in time.
-func run(ctx context.Context, o Options, dir, script, doing string) error {
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Minute
+	counts := map[string]int{}
+	for _, list := range []map[string]float64{m.Cells, m.Subs} {
+		for name, n := range list {
+			counts[strings.TrimPrefix(name, `\`)] = int(n)
+		}
 	}
-	if o.Yosys == "" {
-		o.Yosys = "yosys"
-	}
-	bounded, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
-	if err := os.WriteFile(filepath.Join(dir, "run.ys"), []byte(script), 0o666); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(bounded, o.Yosys, "-q", "-s", "run.ys")
-	cmd.Dir = dir
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case bounded.Err() != nil:
-		return fmt.Errorf("yosys did not finish %s within %s", doing, o.Timeout)
-	case err != nil:
-		return o.broken("yosys", doing, err, string(out))
-	}
-	return nil
-}
-
-// broken is a tool that could not be run, crashed or refused its input.
-func (o Options) broken(tool, doing string, err error, output string) error {
-	e := &verify.ToolError{Tool: tool, Wanted: "0.23", Package: "yosys"}
-	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
-		e.Found, e.Err, e.Output = o.Version, fmt.Errorf("%s: %w", doing, err), tail(output, 20)
-	}
-	return e
+	return counts, nil
 }
 
 // stub is the black box of module m: ports only.
@@ -325,17 +285,4 @@ func stub(m *ir.Module) string {
 		ports = append(ports, fmt.Sprintf("%s wire%s %s", dir, w, p.Name))
 	}
 	return fmt.Sprintf("\n(* blackbox *) module %s (%s);\nendmodule\n", m.Name, strings.Join(ports, ", "))
-}
-
-func tail(s string, lines int) string {
-	l := strings.Split(strings.TrimSpace(s), "\n")
-	if len(l) > lines {
-		l = l[len(l)-lines:]
-	}
-	return strings.Join(l, "\n")
-}
-
-func digest(s string) string {
-	h := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(h[:])
 }
