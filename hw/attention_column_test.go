@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -305,5 +306,44 @@ func TestConSmaxWithBetaAtTheMaximumWeighsAsTheSoftmax(t *testing.T) {
 	con := run(t, hw.ConSmax{Lanes: lanes, Shift: shift}, [][]hw.Beat{x, c})
 	if !reflect.DeepEqual(soft.Out[0], con.Out[0]) {
 		t.Errorf("softmax %v, ConSmax %v", soft.Out[0], con.Out[0])
+	}
+}
+
+// Shapes larger than those of the generic test, none of which divides another; the ring
+// wraps; operands as they are and all of a head at an end of their range.
+func TestColumnAttentionOfOddShapes(t *testing.T) {
+	for i, b := range []hw.AttentionColumn{
+		{Rows: 31, Cols: 17, Heads: 6, KVHeads: 2, HeadChannels: 37, Context: 67, Layers: 1},
+		{Rows: 64, Cols: 1, Heads: 2, KVHeads: 2, HeadChannels: 5, Context: 130, Layers: 1},
+		{Rows: 13, Cols: 2, Heads: 3, KVHeads: 1, HeadChannels: 61, Context: 47, Layers: 2, ConSmax: true,
+			Constants: []hw.ConSmaxConstants{{Beta: 20000, R: 900}, {Beta: -300, R: 1<<18 - 1}, {Beta: 70000, R: 5}}},
+	} {
+		for _, extreme := range []bool{false, true} {
+			r := rand.New(rand.NewSource(int64(i)))
+			vector := func(heads int) (beats []hw.Beat) {
+				for range heads {
+					head := randomBytes(r, b.HeadChannels)
+					if extreme {
+						head = slices.Repeat([]int8{[]int8{127, -127, -128, 0}[r.Intn(4)]}, b.HeadChannels)
+					}
+					beats = append(beats, elements(head)...)
+				}
+				return beats
+			}
+			work := make([][]hw.Beat, 4)
+			passes := (2*b.Context + 5) * b.Layers
+			for pass := range passes {
+				store := r.Intn(8) > 0 && pass < passes-1
+				work[0] = append(work[0], hw.Beat{{flag(pass == 0)}, {flag(store)}})
+				if !store {
+					work[1] = append(work[1], vector(b.Heads)...)
+				}
+				work[2], work[3] = append(work[2], vector(b.KVHeads)...), append(work[3], vector(b.KVHeads)...)
+			}
+			hold(t, b, work, int64(i), 0, engines[0])
+			if extreme {
+				hold(t, b, work, int64(i), 0.5, engines[0])
+			}
+		}
 	}
 }
