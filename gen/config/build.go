@@ -31,7 +31,7 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		}
 	}
 	chip.Technology = l.technology(tree, technology)
-	chip.Verify = l.verify(tree.childOrEmpty("verify"), tree.child("chip"), chip.PIM)
+	chip.Verify = l.verify(tree.childOrEmpty("verify"), tree.child("chip"), chip)
 	return chip
 }
 
@@ -71,21 +71,6 @@ func toIdentifier(s string) string {
 		out = "chip_" + out
 	}
 	return out[:min(len(out), maxName)]
-}
-
-func (l *loader) attention(n *node) *arch.Attention {
-	if n == nil {
-		return nil
-	}
-	a := &arch.Attention{Rows: n.int("rows", 1), Cols: n.int("cols", 1), Dataflow: n.str("dataflow", "output_stationary"),
-		MaxK: n.int("max_k", 4096), Pos: n.pos()}
-	if pes := a.Rows * a.Cols; pes > MaxPEs {
-		l.add(Error, n.rng, Diagnostic{Summary: "Attention array too large", In: n.in,
-			Value:      fmt.Sprintf("%d x %d = %s PEs", a.Rows, a.Cols, thousands(int64(pes))),
-			Allowed:    "rows x cols at most " + thousands(MaxPEs) + " PEs",
-			Suggestion: fmt.Sprintf("use cols = %d with these rows", MaxPEs/a.Rows)})
-	}
-	return a
 }
 
 func (l *loader) pim(n *node) *arch.PIM {
@@ -197,7 +182,7 @@ func (l *loader) checkAreas(t *node) {
 	}
 }
 
-func (l *loader) verify(n, chip *node, pim *arch.PIM) arch.Verify {
+func (l *loader) verify(n, chip *node, c *arch.Chip) arch.Verify {
 	v := arch.Verify{Engines: n.strs("engines", engines), Cycles: n.int("cycles", 2000), Seed: n.uint64("seed", 1), Pos: n.pos()}
 	p := n.child("program")
 	if p == nil {
@@ -207,14 +192,26 @@ func (l *loader) verify(n, chip *node, pim *arch.PIM) arch.Verify {
 	for _, c := range p.blocks["case"] {
 		v.Program.Cases = append(v.Program.Cases, arch.ADCCase{Rows: c.int("rows", 1), Bits: c.int("bits", 1), Pos: c.pos()})
 	}
-	if pim == nil {
-		if !l.broken && chip != nil {
-			l.add(Error, p.rng, Diagnostic{Summary: "A program needs crossbars to go into", In: p.in,
-				Suggestion: "add pim { ... } to the chip, or remove this block"})
+	switch {
+	case c.PIM != nil:
+		if _, written := p.values["tensor"]; !written {
+			l.missing(p, "tensor")
 		}
-		return v
+		l.fitProgram(p, chip.child("pim"), v.Program, c.PIM)
+	case c.Attention != nil && c.Attention.Decode != "":
+		for _, name := range []string{"model", "golden"} {
+			if file := l.path(p, name); file != "" {
+				l.checkReadable(p, name, file)
+			}
+		}
+		if p.has("tensor") {
+			l.add(Warning, p.at("tensor"), Diagnostic{Summary: "There are no crossbars for the matrix", In: p.in,
+				Value: quote(v.Program.Tensor), Suggestion: "add pim { ... } to the chip, or remove this"})
+		}
+	case !l.broken && chip != nil && !chip.childOrEmpty("attention").wanting("decode"):
+		l.add(Error, p.rng, Diagnostic{Summary: "A program needs crossbars to go into", In: p.in,
+			Suggestion: "add pim { ... } to the chip, or remove this block"})
 	}
-	l.fitProgram(p, chip.child("pim"), v.Program, pim)
 	return v
 }
 

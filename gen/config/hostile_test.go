@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ohmloom/gen/arch"
+	"ohmloom/gen/lower"
 )
 
 // generous is far above what a load takes, far below what an exhausted machine takes.
@@ -89,6 +90,11 @@ func satisfied(c *arch.Chip) {
 		in("cols", a.Cols, 1, 1024)
 		in("max_k", a.MaxK, 1, 65_536)
 		in("PEs", a.Rows*a.Cols, 1, MaxPEs)
+		if a.Decode != "" {
+			engineSatisfied(a, in)
+		} else if a.Heads+a.KVHeads+a.HeadChannels+a.Context+a.Layers+a.Lanes+a.Ahead+a.PortBytes != 0 {
+			panic("an engine's fields without an engine")
+		}
 	}
 	if p := c.PIM; p != nil {
 		x := p.Crossbar
@@ -104,6 +110,58 @@ func satisfied(c *arch.Chip) {
 	}
 	in("cycles", c.Verify.Cycles, 0, 1e9)
 	in("engines", len(c.Verify.Engines), 1, 3)
+}
+
+// engineSatisfied is satisfied for a decode engine: the hardware can be built of it too.
+func engineSatisfied(a *arch.Attention, in func(what string, v, low, high int)) {
+	in("kv_heads", a.KVHeads, 1, a.Heads)
+	in("heads beyond the KV heads", a.Heads%a.KVHeads, 0, 0)
+	in("heads", a.Heads, 1, 1024)
+	in("head_channels", a.HeadChannels, 1, map[string]int{arch.Column: 128, arch.Spread: 1024}[a.Decode])
+	in("context", a.Context, 1, 65_536)
+	in("layers", a.Layers, 1, 1024)
+	if a.PortBytes == 0 {
+		in("KV cache", a.KVBytes(), 1, MaxKVBytes)
+	}
+	if err := lower.Engine(a).Check(); err != nil {
+		panic(err)
+	}
+}
+
+func TestAnyEngineIsWithinItsRangesOrADiagnostic(t *testing.T) {
+	accepted, refused := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		size := func(name string, most int) int {
+			if rapid.IntRange(0, 20).Draw(t, name+" large") == 0 {
+				return rapid.IntRange(1, 70_000).Draw(t, name)
+			}
+			return rapid.IntRange(1, most).Draw(t, name)
+		}
+		rows, cols, kv := size("rows", 12), size("cols", 12), size("kv", 4)
+		src := fmt.Sprintf("chip \"c\" {\n attention {\n decode = %q\n rows = %d\n cols = %d\n heads = %d\n kv_heads = %d\n head_channels = %d\n context = %d\n layers = %d\n bias = %v\n softmax_lanes = %s\n port_bytes = %d\n }\n}\n",
+			rapid.SampledFrom([]string{"column", "spread"}).Draw(t, "decode"), rows, cols,
+			rapid.SampledFrom([]int{kv, 2 * kv, 3 * kv, kv + 1}).Draw(t, "heads"), kv, size("channels", 200), size("context", 200), size("layers", 4),
+			rapid.Bool().Draw(t, "bias"), rapid.SampledFrom([]string{"null", "null", "null", "1", "2"}).Draw(t, "lanes"),
+			rapid.SampledFrom([]int{0, rows, rows * cols, 8}).Draw(t, "port"))
+		chip, diags := LoadBytes(context.Background(), "main.hcl", []byte(src), Options{FS: fstest.MapFS{}})
+		if (chip == nil) != diags.HasErrors() {
+			t.Fatalf("chip %v with\n%s", chip, diags)
+		}
+		for _, d := range diags {
+			if d.Pos.Line == 0 || d.Excerpt == "" || d.Severity == Error && (d.Allowed == "" || d.Suggestion == "") {
+				t.Fatalf("incomplete diagnostic %+v", d)
+			}
+		}
+		if chip != nil {
+			satisfied(chip)
+			accepted++
+		} else {
+			refused++
+		}
+	})
+	if accepted == 0 || refused == 0 {
+		t.Errorf("the generator is lopsided: %d accepted, %d refused", accepted, refused)
+	}
 }
 
 func TestAnyNumbersGiveAChipWithinItsRangesOrADiagnostic(t *testing.T) {
@@ -140,7 +198,11 @@ func TestAnyNumbersGiveAChipWithinItsRangesOrADiagnostic(t *testing.T) {
 			refused++
 		}
 	})
-	if accepted < 10 || refused < 10 {
+	least := 10
+	if testing.Short() { // few checks, so that chance may lean one way
+		least = 1
+	}
+	if accepted < least || refused < least {
 		t.Errorf("the generator is lopsided: %d accepted, %d refused", accepted, refused)
 	}
 }

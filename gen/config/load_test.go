@@ -40,8 +40,10 @@ func TestStarterLoadsWithoutAWord(t *testing.T) {
 
 func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 	for name, warnings := range map[string][]string{
-		"tile":  nil,
-		"paper": {"ADC narrower than its rows: large sums clip"},
+		"tile":            nil,
+		"attention":       nil,
+		"attention_paper": nil,
+		"paper":           {"ADC narrower than its rows: large sums clip"},
 		"odd": {"Columns per converter do not divide the crossbar's columns",
 			"Rows per conversion do not divide the crossbar's rows"},
 	} {
@@ -62,6 +64,33 @@ func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 				t.Errorf("chip %q", chip.Name)
 			}
 		})
+	}
+}
+
+func TestAttentionExamplesHaveTheShapeTheyAnnounceInBothModes(t *testing.T) {
+	want := map[string]arch.Attention{
+		"attention spread": {Rows: 8, Cols: 8, Decode: "spread", Heads: 4, KVHeads: 4, HeadChannels: 16, Context: 128, Layers: 2, Biased: true,
+			Lanes: 4, Ahead: 4},
+		"attention column": {Rows: 8, Cols: 8, Decode: "column", Heads: 4, KVHeads: 4, HeadChannels: 16, Context: 128, Layers: 2, Biased: true},
+		"attention_paper spread": {Rows: 32, Cols: 32, Decode: "spread", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1,
+			Lanes: 8, Ahead: 4},
+		"attention_paper column": {Rows: 32, Cols: 32, Decode: "column", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1},
+	}
+	for _, name := range []string{"attention", "attention_paper"} {
+		for _, mode := range []string{"spread", "column"} {
+			chip, diags := Load(context.Background(), filepath.Join("..", "..", "examples", name+".hcl"), Options{Vars: map[string]string{"decode": mode}})
+			if chip == nil {
+				t.Fatalf("errors:\n%s", diags)
+			}
+			w := want[name+" "+mode]
+			w.Dataflow, w.MaxK = "output_stationary", 4096
+			if diff := cmp.Diff(&w, chip.Attention, ignorePos); diff != "" {
+				t.Errorf("%s, %s: -want +got:\n%s", name, mode, diff)
+			}
+			if warnings := map[string]int{"spread": 0, "column": 1}[mode]; len(diags) != warnings {
+				t.Errorf("%s, %s:\n%s", name, mode, diags)
+			}
+		}
 	}
 }
 

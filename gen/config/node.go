@@ -238,8 +238,7 @@ func (l *loader) complete(n *node) {
 	}
 	for _, a := range n.spec.attrs {
 		if _, null := n.values[a.name]; a.required && !null {
-			l.add(Error, n.rng, Diagnostic{Summary: "Missing attribute " + quote(a.name), In: n.in,
-				Allowed: allowedText(&a), Suggestion: "add " + a.name + " = ..." + note(a.hint)})
+			l.missing(n, a.name)
 		}
 	}
 	for _, name := range n.spec.required {
@@ -253,6 +252,17 @@ func (l *loader) complete(n *node) {
 				Suggestion: fmt.Sprintf("add %s%s { ... }", name, label)})
 		}
 	}
+}
+
+// missing reports an attribute that a block must have; complete does it for those that it
+// always must.
+func (l *loader) missing(n *node, name string) {
+	if l.broken {
+		return
+	}
+	a := n.spec.attr(name)
+	l.add(Error, n.rng, Diagnostic{Summary: "Missing attribute " + quote(name), In: n.in,
+		Allowed: allowedText(a), Suggestion: "add " + name + " = ..." + note(a.hint)})
 }
 
 func note(hint string) string {

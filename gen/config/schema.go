@@ -1,6 +1,10 @@
 package config
 
-import "math"
+import (
+	"math"
+
+	"ohmloom/gen/arch"
+)
 
 // kind is the type of value an attribute takes.
 type kind int
@@ -11,10 +15,11 @@ const (
 	kindString              // a string, one of enum if that is set
 	kindStrings             // a list of distinct strings, each one of enum
 	kindPath                // a file name, relative to the file that wrote it
+	kindBool                // true or false
 )
 
 func (k kind) String() string {
-	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name"}[k]
+	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name", "true or false"}[k]
 }
 
 // attrSpec says what one attribute may be. The specs below are the whole language: names,
@@ -117,6 +122,16 @@ var chipSpec = blockSpec{
 				{name: "cols", kind: kindInt, min: 1, max: 1024, required: true, hint: "PEs from left to right"},
 				{name: "dataflow", kind: kindString, enum: []string{"output_stationary"}},
 				{name: "max_k", kind: kindInt, min: 1, max: 65_536, hint: "largest inner dimension of one fold"},
+				{name: "decode", kind: kindString, enum: []string{arch.Column, arch.Spread}},
+				{name: "heads", kind: kindInt, min: 1, max: 1024, hint: "query heads of a layer"},
+				{name: "kv_heads", kind: kindInt, min: 1, max: 1024, hint: "key and value heads of a layer"},
+				{name: "head_channels", kind: kindInt, min: 1, max: 1024, hint: "channels of a head"},
+				{name: "context", kind: kindInt, min: 1, max: maxContext, hint: "tokens that attention looks back on"},
+				{name: "layers", kind: kindInt, min: 1, max: 1024, hint: "layers whose keys and values are kept"},
+				{name: "bias", kind: kindBool},
+				{name: "softmax_lanes", kind: kindInt, min: 1, max: 1024, hint: "scores a cycle of the softmax"},
+				{name: "heads_ahead", kind: kindInt, min: 1, max: 64, hint: "heads on their way at once"},
+				{name: "port_bytes", kind: kindInt, min: 0, max: 1 << 20, hint: "bytes a cycle of the memory port; 0: the cache is on chip"},
 			},
 		},
 		{
@@ -175,7 +190,7 @@ var verifySpec = blockSpec{
 		name: "program",
 		attrs: []attrSpec{
 			{name: "model", kind: kindPath, required: true, hint: "path of a .safetensors checkpoint"},
-			{name: "tensor", kind: kindString, required: true, hint: `the matrix to put into the crossbars, such as "layers.0.wq"`},
+			{name: "tensor", kind: kindString, hint: `the matrix to put into the crossbars, such as "layers.0.wq"`},
 			{name: "golden", kind: kindPath},
 		},
 		blocks: []blockSpec{{

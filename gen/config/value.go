@@ -58,6 +58,10 @@ func (l *loader) admit(n *node, spec *attrSpec, expr hclsyntax.Expression, v cty
 		d.Summary, d.Suggestion = wrongString(spec, v)
 	case kindStrings:
 		d.Summary, d.Suggestion = wrongStrings(spec, v)
+	case kindBool:
+		if v.Type() != cty.Bool {
+			d.Summary, d.Suggestion = fmt.Sprintf("%q must be true or false", spec.name), "write it without quotes"
+		}
 	}
 	if d.Summary == "" {
 		return true
@@ -185,6 +189,13 @@ func (n *node) float(name string, def float64) float64 {
 	}
 	f, _ := n.values[name].v.AsBigFloat().Float64()
 	return f
+}
+
+func (n *node) bool(name string, def bool) bool {
+	if !n.has(name) {
+		return def
+	}
+	return n.values[name].v.True()
 }
 
 func (n *node) str(name, def string) string {

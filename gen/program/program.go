@@ -1,5 +1,6 @@
-// Package program puts a trained matrix into a chip's crossbars and says what must come out:
-// the cases that `verify` runs, with activations and sums from golden vectors.
+// Package program puts a trained matrix into a chip's crossbars, or a model's attention into
+// its decode engine, and says what must come out: the cases and passes that `verify` runs,
+// with activations, sums and outputs from golden vectors.
 package program
 
 import (
@@ -18,6 +19,15 @@ type Job struct {
 	Matrix    model.Matrix
 	Cases     []Case
 	Attention []Scores // q.k scores of the golden intermediates; empty without golden vectors
+
+	// Decode is every pass from position 0 to the last golden step, layer after layer of each
+	// token, all with outputs; empty unless the chip has a decode engine. Without golden
+	// vectors it is the first tokens that the model says.
+	Decode []Pass
+
+	model  *model.Model
+	golden *model.Golden   // or nil
+	engine *arch.Attention // whose shape is the model's, or nil
 }
 
 // Requantised is the activation of a sum, int8.
@@ -63,28 +73,31 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.Matrix(strings.TrimSuffix(p.Tensor, ".weight"))
-	if err != nil {
-		return nil, err
+	job := &Job{model: m}
+	if p.Tensor != "" || c.PIM != nil {
+		if job.Matrix, err = m.Matrix(strings.TrimSuffix(p.Tensor, ".weight")); err != nil {
+			return nil, err
+		}
+		if err := fits(job.Matrix, c); err != nil {
+			return nil, err
+		}
 	}
-	if err := fits(w, c); err != nil {
-		return nil, err
-	}
-	job := &Job{Matrix: w}
-	var g *model.Golden
 	if p.Golden != "" {
-		if g, err = openGolden(p.Golden, fsys); err != nil {
+		if job.golden, err = openGolden(p.Golden, fsys); err != nil {
 			return nil, err
 		}
-		if err := g.Check(m); err != nil {
+		if err := job.golden.Check(m); err != nil {
 			return nil, err
 		}
-		job.Attention = scores(m, g, layerOf(w.Name))
+		job.Attention = scores(m, job.golden, layerOf(job.Matrix.Name))
+	}
+	if err := job.decode(c); err != nil {
+		return nil, err
 	}
 	if c.PIM == nil {
 		return job, nil
 	}
-	return job, job.cases(c, g)
+	return job, job.cases(c, job.golden)
 }
 
 func openModel(path string, fsys fs.FS) (*model.Model, error) {
