@@ -1,6 +1,9 @@
 package hw
 
-import "fmt"
+import (
+	"fmt"
+	"math/rand"
+)
 
 // AttentionEngine is a decode attention engine: AttentionColumn or Spread. Its streams are
 // token, q, k, v and, with a memory port, fill in; y and, with a memory port, mem out.
@@ -12,6 +15,12 @@ type AttentionEngine interface {
 	Collect(y []Beat) [][]int8
 	// PassBeats is how many beats of y a pass gives that does not only store.
 	PassBeats() int
+	// WithBias is the engine with position biases in its tables, [Layers*Heads][Context] by
+	// distance, unit 1/32 bit; the hardware is the same. An engine without tables has none.
+	WithBias(bias [][]int16) AttentionEngine
+	// RandomPasses is all layers of n tokens from the first of a sequence on, some only
+	// stored; extreme takes only the values where arithmetic breaks.
+	RandomPasses(r *rand.Rand, n int, extreme bool) []Pass
 }
 
 // Beats is the engine's input for passes in order, from its first token on. It panics when a
@@ -59,3 +68,40 @@ func (b AttentionColumn) PassBeats() int { return b.Heads * b.HeadChannels }
 
 // PassBeats is Lanes channels of a head a beat.
 func (b Spread) PassBeats() int { return b.Heads * ceilDiv(b.HeadChannels, b.Lanes) }
+
+func (b AttentionColumn) WithBias(bias [][]int16) AttentionEngine {
+	b.Bias = bias
+	return b
+}
+
+func (b Spread) WithBias(bias [][]int16) AttentionEngine {
+	b.Bias = bias
+	return b
+}
+
+func (b AttentionColumn) RandomPasses(r *rand.Rand, n int, extreme bool) []Pass {
+	return randomPasses(r, n*b.Layers, b.Heads*b.HeadChannels, b.KVHeads*b.HeadChannels, extreme)
+}
+
+func (b Spread) RandomPasses(r *rand.Rand, n int, extreme bool) []Pass {
+	return randomPasses(r, n*b.Layers, b.Heads*b.HeadChannels, b.KVHeads*b.HeadChannels, extreme)
+}
+
+// randomPasses is n passes of nq elements of q and nkv of k and v; the last gives outputs.
+func randomPasses(r *rand.Rand, n, nq, nkv int, extreme bool) []Pass {
+	vector := func(size int) []int8 {
+		x := make([]int8, size)
+		for i := range x {
+			x[i] = int8(randomWord(r, 8, extreme))
+		}
+		return x
+	}
+	passes := make([]Pass, n)
+	for i := range passes {
+		passes[i] = Pass{First: i == 0, Store: i < n-1 && r.Intn(3) == 0, K: vector(nkv), V: vector(nkv)}
+		if !passes[i].Store {
+			passes[i].Q = vector(nq)
+		}
+	}
+	return passes
+}

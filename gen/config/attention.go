@@ -32,6 +32,7 @@ var (
 	engineNeeds = []string{"heads", "head_channels", "context"}
 )
 
+// attention is the digital half that n describes.
 func (l *loader) attention(n *node) *arch.Attention {
 	if n == nil {
 		return nil

@@ -73,23 +73,6 @@ func Engine(a *arch.Attention) hw.AttentionEngine {
 	return nil
 }
 
-// WithBias is the engine with a model's position biases in its tables: [layer * Heads +
-// head][Context] by distance, unit 1/32 bit. The hardware is the same. An error says that the
-// engine has no tables.
-func WithBias(e hw.AttentionEngine, bias [][]int16) (hw.AttentionEngine, error) {
-	switch b := e.(type) {
-	case hw.AttentionColumn:
-		b.Bias = bias
-		return b, nil
-	case hw.Spread:
-		if b.Biased {
-			b.Bias = bias
-			return b, nil
-		}
-	}
-	return nil, fmt.Errorf("lower: the attention engine has no position biases")
-}
-
 // hides finds a module with a port of the top module's name: in a simulation the instance of
 // the top is in scope everywhere, and Verilator refuses names that hide it. The names "clk"
 // and "rst" are those of the implicit ports.
