@@ -50,7 +50,7 @@ type Attention struct {
 	HeadChannels int  // channels of a head, 1 .. 1,024; in column mode 1 .. 128
 	Context      int  // tokens that attention looks back on, this one included, 1 .. 65,536
 	Layers       int  // 1 .. 1,024; default 1
-	Biased       bool // scores have a relative position bias from loaded tables; default false. A column engine has the tables always, and zeros in them without
+	Biased       bool // scores have a relative position bias from loaded tables; default false; a column engine has tables always, without it of zeros
 	Lanes        int  // spread: scores a cycle of the softmax; divides Rows, Cols and, with Biased, Context; default: what keeps the PEs busy; 0 in column mode
 	Ahead        int  // spread: heads on their way at once, 1 .. 64; default 4; 0 in column mode
 	PortBytes    int  // spread: bytes a cycle of a memory port for the KV cache, Rows x a divisor of Cols; default 0: the cache is on chip
