@@ -24,17 +24,21 @@ type areaResult struct {
 	Liberty    string  `json:"liberty"`
 	LibertyNM  float64 `json:"liberty_nm"`
 	Yosys      string  `json:"yosys"`
+	OpenSTA    string  `json:"opensta,omitempty"` // with --timing
 }
 
 func (a *app) areaCmd() *cobra.Command {
 	var liberty string
+	var timing bool
 	cmd := &cobra.Command{
 		Use:   "area [FILE]",
 		Short: "Synthesise with Yosys and report the area of each module",
 		Long: `Synthesise each unique module once with Yosys, in parallel, cached by content, and add up.
 Macros and memories count with the technology's area model. Areas are square micrometres,
 those of a module without its submodules; gate equivalents are the synthesised part over the
-area of a NAND2; a module's kind is cell, macro or memory.` + jsonHelp(areaResult{}),
+area of a NAND2; a module's kind is cell, macro or memory. With --timing OpenSTA gives the
+longest path of each module's netlist, which is mapped for area, in nanoseconds: wires without
+load, submodules and macros left out.` + jsonHelp(areaResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)
@@ -44,7 +48,7 @@ area of a NAND2; a module's kind is cell, macro or memory.` + jsonHelp(areaResul
 			if liberty != "" {
 				d.chip.Technology.Liberty = liberty
 			}
-			res, err := a.area(cmd.Context(), d)
+			res, err := a.area(cmd.Context(), d, timing)
 			if err != nil {
 				return err
 			}
@@ -55,14 +59,21 @@ area of a NAND2; a module's kind is cell, macro or memory.` + jsonHelp(areaResul
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&timing, "timing", false, "the critical path of each module, by OpenSTA")
 	cmd.Flags().StringVar(&liberty, "liberty", "", "Liberty `file` of the standard cells (default: the technology's)")
 	return a.varFlag(cmd)
 }
 
-func (a *app) area(ctx context.Context, d *description) (*areaResult, error) {
+func (a *app) area(ctx context.Context, d *description, timing bool) (*areaResult, error) {
 	yosys, err := tools.Find(ctx, "yosys")
 	if err != nil {
 		return nil, err
+	}
+	sta := tools.Found{}
+	if timing {
+		if sta, err = tools.Find(ctx, "sta"); err != nil {
+			return nil, err
+		}
 	}
 	lib, err := libertyOf(d)
 	if err != nil {
@@ -82,13 +93,13 @@ func (a *app) area(ctx context.Context, d *description) (*areaResult, error) {
 	}
 	bar := a.progress("synthesising", len(tile.Design.Modules))
 	defer bar.done()
-	area, err := synth.Of(ctx, tile.Design, moduleTexts(b), synth.Options{Yosys: yosys.Path, Version: yosys.Version, Liberty: lib, Cache: store,
+	area, err := synth.Of(ctx, tile.Design, moduleTexts(b), synth.Options{Yosys: yosys.Path, Version: yosys.Version, Liberty: lib, Cache: store, STA: sta.Path,
 		Done: func(module string, done, total int) { bar.set(done) }})
 	if err != nil {
 		return nil, err
 	}
 	return &areaResult{Area: area, Top: b.Top, Hash: d.chip.Hash, Technology: d.chip.Technology.Name,
-		Liberty: lib.Path, LibertyNM: d.chip.Technology.LibertyNodeNM, Yosys: yosys.Version}, nil
+		Liberty: lib.Path, LibertyNM: d.chip.Technology.LibertyNodeNM, Yosys: yosys.Version, OpenSTA: sta.Version}, nil
 }
 
 // libertyOf reads the standard cells that the description asks for.
@@ -127,10 +138,18 @@ func (a *app) areaTable(r *areaResult, d *description) {
 	t := table.NewWriter()
 	t.SetOutputMirror(a.out)
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"module", "kind", "instances", "um2 each", "um2 in all", "%", "flip-flops each"})
+	head := table.Row{"module", "kind", "instances", "um2 each", "um2 in all", "%", "flip-flops each"}
+	if r.OpenSTA != "" {
+		head = append(head, "longest path, ns", "from", "to")
+	}
+	t.AppendHeader(head)
 	for _, m := range r.Modules {
-		t.AppendRow(table.Row{m.Name, m.Kind, m.Instances, fmt.Sprintf("%.0f", m.AreaUm2), fmt.Sprintf("%.0f", m.TotalUm2),
-			fmt.Sprintf("%.1f", 100*m.TotalUm2/max(r.TotalUm2, 1e-9)), m.FlipFlops})
+		row := table.Row{m.Name, m.Kind, m.Instances, fmt.Sprintf("%.0f", m.AreaUm2), fmt.Sprintf("%.0f", m.TotalUm2),
+			fmt.Sprintf("%.1f", 100*m.TotalUm2/max(r.TotalUm2, 1e-9)), m.FlipFlops}
+		if p := m.CriticalPath; p != nil {
+			row = append(row, fmt.Sprintf("%.2f", p.NS), p.From, p.To)
+		}
+		t.AppendRow(row)
 	}
 	t.Render()
 	a.note("area %s: %.0f um2; synthesised part %.0f gate equivalents", r.Top, r.TotalUm2, r.GateEquivalents)

@@ -112,19 +112,32 @@ func lowered(d *description) (*lower.Tile, *ir.Image, error) {
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
-	if d.chip.Verify.Program == nil || tile.Block.PIM == nil {
+	if d.chip.Verify.Program == nil {
 		return tile, nil, nil
 	}
 	job, err := program.Load(d.chip, d.fs)
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
-	pim, err := tile.Block.PIM.Program(job.Weights())
-	if err != nil {
-		return nil, nil, failed("%w", err)
+	if err := load(tile, job); err != nil {
+		return nil, nil, err
 	}
-	tile.Block.PIM = &pim
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
+}
+
+// load puts a job's matrix into the crossbars and its biases into the attention engine.
+func load(tile *lower.Tile, job *program.Job) error {
+	if tile.Block.PIM != nil {
+		pim, err := tile.Block.PIM.Program(job.Weights())
+		if err != nil {
+			return failed("%w", err)
+		}
+		tile.Block.PIM = &pim
+	}
+	if bias := job.Bias(); bias != nil {
+		tile.Block.Attention = tile.Block.Attention.WithBias(bias)
+	}
+	return nil
 }
 
 // drawing runs Graphviz on a diagram and gives the SVG.

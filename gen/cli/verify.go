@@ -38,6 +38,7 @@ type caseResult struct {
 	Golden  int    `json:"golden_vectors"`     // held against the golden file
 	Vectors int    `json:"arithmetic_vectors"` // held against the integer arithmetic
 	Scores  int    `json:"golden_scores"`      // attention scores held against the golden file
+	Passes  int    `json:"decode_passes"`      // layers of tokens on the attention engine, held against the model
 	Cycles  int    `json:"cycles"`
 	Passed  bool   `json:"passed"`
 }
@@ -186,16 +187,17 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
-	if tile.Block.PIM != nil {
-		weights := hw.RandomTernary(seeded(seed), tile.Block.PIM.N(), tile.Block.PIM.K())
-		if job != nil {
-			weights = job.Weights()
+	switch pim := tile.Block.PIM; {
+	case job != nil:
+		if err := load(tile, job); err != nil {
+			return nil, nil, err
 		}
-		pim, err := tile.Block.PIM.Program(weights)
+	case pim != nil:
+		random, err := pim.Program(hw.RandomTernary(seeded(seed), pim.N(), pim.K()))
 		if err != nil {
 			return nil, nil, failed("%w", err)
 		}
-		tile.Block.PIM = &pim
+		tile.Block.PIM = &random
 	}
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
 }
@@ -238,6 +240,10 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 	return nil
 }
 
+// wrapped is how many tokens beyond its context an engine decodes, so that the ring of keys
+// and values wraps.
+const wrapped = 3
+
 // all runs what one engine has to do for one setting.
 func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
 	if j.prog != nil {
@@ -254,9 +260,28 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 			return err
 		}
 	}
+	if b.tile.Block.Attention != nil && job != nil {
+		c.Passes = 0
+		for _, d := range []struct {
+			name   string
+			passes []program.Pass
+		}{{"decode attention", job.Decode}, {"decode past the context", job.DecodeLong(j.chip.Attention.Context + wrapped)}} {
+			c.Passes += len(d.passes)
+			if err := b.decode(e, d.name, d.passes); err != nil && err != errFault {
+				return err
+			}
+		}
+	}
 	for _, extreme := range []bool{false, true} {
-		if err := b.random(e, extreme); err != nil && err != errFault {
-			return err
+		if b.tile.Block.PIM != nil || b.tile.Block.Array != nil {
+			if err := b.random(e, extreme); err != nil && err != errFault {
+				return err
+			}
+		}
+		if b.tile.Block.Attention != nil {
+			if err := b.attendRandom(e, j.chip.Attention.Context, extreme); err != nil && err != errFault {
+				return err
+			}
 		}
 	}
 	return nil
@@ -267,9 +292,9 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 		t := table.NewWriter()
 		t.SetOutputMirror(a.out)
 		t.SetStyle(table.StyleLight)
-		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "cycles of all engines", "agrees"})
+		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "decode passes", "cycles of all engines", "agrees"})
 		for _, c := range r.Cases {
-			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.Cycles, yes(c.Passed)})
+			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.Passes, c.Cycles, yes(c.Passed)})
 		}
 		t.Render()
 		if stats {

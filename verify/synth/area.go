@@ -31,6 +31,7 @@ type Options struct {
 	Jobs    int                                  // modules at once; 0 = 2
 	Timeout time.Duration                        // for one module; 0 = 10 minutes
 	Done    func(module string, done, total int) // called after each module, one call at a time; may be nil
+	STA     string                               // OpenSTA's executable; "" = no critical paths
 	Strict  bool                                 // of Equivalent: read the source without any of the flow's passes; slow
 }
 
@@ -43,6 +44,8 @@ type ModuleArea struct {
 	TotalUm2  float64        `json:"total_um2"`  // Instances * AreaUm2
 	FlipFlops int            `json:"flip_flops"` // in one instance, its submodules left out
 	Cells     map[string]int `json:"cells,omitempty"`
+
+	CriticalPath *Path `json:"critical_path,omitempty"` // of one instance, with Options.STA
 }
 
 // Area is the area of a design.
@@ -156,6 +159,11 @@ func moduleArea(ctx context.Context, m *ir.Module, text map[string]string, o Opt
 	counts, err := synthesise(ctx, m.Name, b.String(), false, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.STA != "" {
+		if a.CriticalPath, err = LongestPath(ctx, m.Name, b.String(), o.STA, o); err != nil {
+			return nil, err
+		}
 	}
 	return a, a.count(counts, known, o.Liberty)
 }
