@@ -37,8 +37,8 @@ func (a *app) areaCmd() *cobra.Command {
 Macros and memories count with the technology's area model. Areas are square micrometres,
 those of a module without its submodules; gate equivalents are the synthesised part over the
 area of a NAND2; a module's kind is cell, macro or memory. With --timing OpenSTA gives the
-longest path of each module's netlist, which is mapped for area, in nanoseconds: wires without
-load, submodules and macros left out.` + jsonHelp(areaResult{}),
+longest path of each module's netlist, buffers inserted, in nanoseconds: wires without load,
+submodules and macros left out.` + jsonHelp(areaResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)

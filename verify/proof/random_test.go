@@ -181,6 +181,23 @@ func (g group) compare(d *ir.Design, got, want []uint64) error {
 	return errors.Join(errs...)
 }
 
+func TestADifferenceNamesItsSeedAndPort(t *testing.T) {
+	g := group{seed: 500, n: 4, opts: plainOpts}
+	d := random.Batch(g.seed, g.n, g.opts)
+	words := verify.ShapeOf(d.Top).OutWords
+	want := make([]uint64, 3*words)
+	if err := g.compare(d, want, want); err != nil {
+		t.Error(err)
+	}
+	got := append([]uint64(nil), want...)
+	got[2*words-1] = 1 // the last word of cycle 1: the digest of the last design
+	err := g.compare(d, got, want)
+	if err == nil || !strings.HasPrefix(err.Error(), "seed 503 (design 3 of random.Batch(500, 4, ") ||
+		!strings.Contains(err.Error(), "cycle 1, output digest[0] of u64: got 0x1, want 0x0") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // portAt is the port of a word of a record, and the element.
 func portAt(ports []*ir.Port, word int) (*ir.Port, int) {
 	for _, p := range ports {

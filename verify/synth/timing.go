@@ -47,11 +47,15 @@ if {$p ne "" && $p ne "NULL"} {
 
 const staPeriod = 10000
 
+// buffered is the mapping with buffers for nets of high fan-out and cells sized to their load:
+// a few per cent more area, without which such nets dominate every path.
+var buffered = strings.Replace(mapping, "amap,-m", "amap,-m;topo;buffer,-c;upsize;dnsize", 1)
+
 var pathRE = regexp.MustCompile(`(?m)^PATH (\S+) (\S+) (\S+)$`)
 
 // LongestPath maps module top, as area does, and times the netlist with OpenSTA (sta is its
 // executable): wires without load, an ideal clock, inputs that arrive at the clock edge. nil
-// for a module without a path. The netlist is the one mapped for area, not for speed.
+// for a module without a path. The netlist is area's with buffers inserted and cells sized.
 func LongestPath(ctx context.Context, top, src, sta string, o Options) (*Path, error) {
 	measure := func(ctx context.Context, dir string) error {
 		work, err := o.workDir(src)
@@ -59,7 +63,7 @@ func LongestPath(ctx context.Context, top, src, sta string, o Options) (*Path, e
 			return err
 		}
 		defer os.RemoveAll(work)
-		ys := fmt.Sprintf(mapping, top, "") + "splitnets -ports\nopt_clean -purge\nwrite_verilog -noattr -noexpr net.v\n" // OpenSTA reads no assignment to a concatenation
+		ys := fmt.Sprintf(buffered, top, "") + "splitnets -ports\nopt_clean -purge\nwrite_verilog -noattr -noexpr net.v\n" // OpenSTA reads no assignment to a concatenation
 		if err := o.yosys(ctx, work, ys, "synthesising module "+top); err != nil {
 			return err
 		}
@@ -82,7 +86,7 @@ func LongestPath(ctx context.Context, top, src, sta string, o Options) (*Path, e
 	}
 	dir, err := "", error(nil)
 	if o.Cache != nil {
-		dir, _, err = o.Cache.Get(ctx, "timing", cache.Key(mapping, staScript, top, src, o.Liberty.Hash, o.Version), measure)
+		dir, _, err = o.Cache.Get(ctx, "timing", cache.Key(buffered, staScript, top, src, o.Liberty.Hash, o.Version), measure)
 	} else if dir, err = os.MkdirTemp("", "ohmloom-timing-"); err == nil {
 		defer os.RemoveAll(dir)
 		err = measure(ctx, dir)
