@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	program := flag.String("ohmloom", "build/ohmloom", "the program to measure")
+	only := flag.Bool("attention", false, "measure decode attention only")
 	rounds := flag.Int("rounds", 5, "measurements of which the median is printed")
 	flag.Parse()
 	if *rounds < 1 {
@@ -39,7 +41,11 @@ func main() {
 	}
 	defer os.RemoveAll(tmp)
 	b := &bench{program: *program, rounds: *rounds, tmp: tmp}
-	for _, part := range []func() error{b.emission, b.area, b.firstCycle, b.simulators} {
+	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention}
+	if *only {
+		parts = parts[4:]
+	}
+	for _, part := range parts {
 		if err := part(); err != nil {
 			os.RemoveAll(tmp)
 			log.Fatal(err)
@@ -127,6 +133,8 @@ func tile(n int) hw.Tile {
 	return hw.Tile{Top: fmt.Sprintf("tile_%d", n), Array: &hw.Array{Rows: 8, Cols: 8}, PIM: &hw.PIM{RowBlocks: 1, ColBlocks: 1, Lanes: 8,
 		Crossbar: hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Bits: 8, Step: hw.StepClip}}}
 }
+
+func seeded() *rand.Rand { return rand.New(rand.NewSource(1)) }
 
 func design(b hw.Block) *ir.Design { return ir.NewDesign(b.Build(hw.NewLib(nil))) }
 

@@ -267,8 +267,12 @@ func TestDifferenceThatDoesNotComeAgainIsSaid(t *testing.T) {
 
 func TestUnwritableFolderIsANote(t *testing.T) {
 	d := maxima()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	r, err := cosim.Run(t.Context(), d, []verify.Engine{engine(t, d), engine(t, unsigned(d))}, cosim.Random(1),
-		cosim.Options{Cycles: 3000, Dir: filepath.Join(t.TempDir(), "none")})
+		cosim.Options{Cycles: 3000, Dir: filepath.Join(file, "none")})
 	if err != nil || r.Passed || r.Mismatch.Wave != "" || len(r.Mismatch.Notes) != 2 {
 		t.Errorf("err %v, %+v", err, r.Mismatch)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -115,5 +116,5 @@ func parsePath(top, out string) (*Path, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sta gave slack %q for module %s", m[1], top)
 	}
-	return &Path{NS: staPeriod - slack, From: m[2], To: m[3]}, nil
+	return &Path{NS: math.Round((staPeriod-slack)*1000) / 1000, From: m[2], To: m[3]}, nil
 }
