@@ -114,7 +114,7 @@ func TestNetlistOfThePEIsProvenEqualToThePlainReading(t *testing.T) {
 	}
 }
 
-// area holds the sum over modules against a flat run.
+// Small designs, where boundaries between modules cost most; at night the 8 x 8 array too.
 func TestAreaOfModulesAddsUpToAFlatRun(t *testing.T) {
 	clip := hw.Crossbar{Rows: 8, Cols: 8, Share: 4, Active: 8, Bits: 4, Step: hw.StepClip}
 	pim := hw.PIM{RowBlocks: 1, ColBlocks: 2, Lanes: 2, Crossbar: clip}
