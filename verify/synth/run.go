@@ -75,9 +75,9 @@ func (o Options) broken(tool string, err error, output string) error {
 // workDir is a temporary folder with the source as in.v and the Liberty file as cells.lib,
 // names without spaces or quotes.
 func (o Options) workDir(src string) (string, error) {
-	abs, err := filepath.Abs(o.Liberty.Path)
+	lib, err := os.ReadFile(o.Liberty.Path)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("liberty file: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "ohmloom-yosys-")
 	if err != nil {
@@ -85,7 +85,7 @@ func (o Options) workDir(src string) (string, error) {
 	}
 	err = os.WriteFile(filepath.Join(dir, "in.v"), []byte(src), 0o666)
 	if err == nil {
-		err = os.Symlink(abs, filepath.Join(dir, "cells.lib"))
+		err = os.WriteFile(filepath.Join(dir, "cells.lib"), lib, 0o666) // a copy: tools in a sandbox follow no links
 	}
 	if err != nil {
 		os.RemoveAll(dir)
