@@ -97,8 +97,12 @@ func newGroup(engines []verify.Engine, s verify.Shape, opt Options) *group {
 	return g
 }
 
-// all calls f for all engines side by side and waits, no longer than the limit. An engine
-// that does not return is left behind and must not be used again.
+// grace is how long a call may go on after the end of its context: a batch is short, and an
+// engine that hangs is not waited for.
+const grace = 3 * time.Second
+
+// all calls f for all engines side by side and waits, no longer than the limit and grace. An
+// engine that does not return is left behind and must not be used again.
 func (g *group) all(ctx context.Context, what string, f func(i int) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.opt.Limit, fmt.Errorf("%s took longer than %v", what, g.opt.Limit))
 	defer cancel()
@@ -116,6 +120,10 @@ func (g *group) all(ctx context.Context, what string, f func(i int) error) error
 				}
 				return nil
 			case <-ctx.Done():
+				select { // whoever closes the engine next must not meet it at work
+				case <-done:
+				case <-time.After(grace):
+				}
 				return fmt.Errorf("engine %s: %w", e.Name(), context.Cause(ctx))
 			}
 		})
