@@ -73,15 +73,6 @@ func Engine(a *arch.Attention) hw.AttentionEngine {
 	return nil
 }
 
-// WithBias is the engine with a model's position biases in its tables; see
-// hw.AttentionEngine. An error says that the engine has no tables.
-func WithBias(e hw.AttentionEngine, bias [][]int16) (hw.AttentionEngine, error) {
-	if b, ok := e.(hw.Spread); ok && !b.Biased {
-		return nil, fmt.Errorf("the attention engine has no tables for position biases")
-	}
-	return e.WithBias(bias), nil
-}
-
 // hides finds a module with a port of the top module's name: in a simulation the instance of
 // the top is in scope everywhere, and Verilator refuses names that hide it. The names "clk"
 // and "rst" are those of the implicit ports.
