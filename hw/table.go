@@ -27,4 +27,7 @@ var Table = []Entry{
 	{"attention_column", "decode attention on one column of the array", randomAttentionColumn, attentionColumnWork},
 	{"array_stationary", "weight- or input-stationary systolic array", randomStationaryArray, stationaryArrayWork},
 	{"tile", "PIM half and attention, an array or a decode engine, side by side", randomTile, tileWork},
+	{"activation", "ReLU, squared ReLU, GELU or SiLU", randomActivation, activationWork},
+	{"residual_add", "saturating addition to the residual stream", randomResidualAdd, residualAddWork},
+	{"isqrt", "integer square root", randomIsqrt, isqrtWork},
 }
