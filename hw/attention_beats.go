@@ -18,6 +18,8 @@ type AttentionEngine interface {
 	// WithBias is the engine with position biases in its tables, [Layers*Heads][Context] by
 	// distance, unit 1/32 bit; the hardware is the same. An engine without tables has none.
 	WithBias(bias [][]int16) AttentionEngine
+	// Phases is what the parts of the engine do in the passes from the given one on.
+	Phases(in [][]Beat, from int) []Phase
 	// RandomPasses is all layers of n tokens from the first of a sequence on, some only
 	// stored; extreme takes only the values where arithmetic breaks.
 	RandomPasses(r *rand.Rand, n int, extreme bool) []Pass

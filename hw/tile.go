@@ -24,6 +24,9 @@ type Tile struct {
 	Attention AttentionEngine
 }
 
+// AttentionInst is the instance of a tile's attention engine.
+const AttentionInst = "u_attention"
+
 // half is one part of a tile: a block, and what the tile calls its streams.
 type half struct {
 	inst    string
@@ -41,7 +44,7 @@ func (b Tile) halves() []half {
 	}
 	if b.Attention != nil {
 		in, out := b.Attention.Streams()
-		h := half{inst: "u_attention", block: b.Attention}
+		h := half{inst: AttentionInst, block: b.Attention}
 		for _, s := range in {
 			h.in = append(h.in, s.Name)
 		}

@@ -6,19 +6,25 @@ import (
 
 	"ohmloom/gen/program"
 	"ohmloom/hw"
+	"ohmloom/ir"
 	"ohmloom/verify"
 	"ohmloom/verify/drive"
 )
+
+// enginePasses is the passes of a sequence as an engine takes them.
+func enginePasses(passes []program.Pass) []hw.Pass {
+	all := make([]hw.Pass, len(passes))
+	for i, p := range passes {
+		all[i] = hw.Pass{First: i == 0, Store: p.Store, Q: p.Q, K: p.K, V: p.V}
+	}
+	return all
+}
 
 // decode runs passes of a sequence through the attention engine and compares every output:
 // golden ones, and those of the model's arithmetic between them.
 func (b *bench) decode(e verify.Engine, name string, passes []program.Pass) error {
 	eng := b.tile.Block.Attention
-	hp := make([]hw.Pass, len(passes))
-	for i, p := range passes {
-		hp[i] = hw.Pass{First: i == 0, Store: p.Store, Q: p.Q, K: p.K, V: p.V}
-	}
-	in := eng.Beats(hp)
+	in := eng.Beats(enginePasses(passes))
 	out, err := b.attend(e, name, in, drive.Options{Rand: rand.New(rand.NewSource(int64(b.seed)))}, true)
 	if err != nil {
 		return err
@@ -44,6 +50,19 @@ func (b *bench) decode(e verify.Engine, name string, passes []program.Pass) erro
 // attend drives the engine's streams and holds all that comes out, and the time when timed,
 // against the block's arithmetic and formula.
 func (b *bench) attend(e verify.Engine, phaseName string, in [][]hw.Beat, opt drive.Options, timed bool) ([][]drive.Beat, error) {
+	res, err := b.stream(e, b.tile.Design.Top, phaseName, in, opt)
+	if err != nil {
+		return nil, err
+	}
+	if timed {
+		b.book(e, phaseName, res.Cycles, b.tile.Block.Attention.Cycles(in))
+	}
+	return res.Out, nil
+}
+
+// stream runs the engine's streams in the tile whose top is given, and holds all that comes
+// out against the block's arithmetic.
+func (b *bench) stream(e verify.Engine, top *ir.Module, phaseName string, in [][]hw.Beat, opt drive.Options) (*drive.Result, error) {
 	eng := b.tile.Block.Attention
 	ins, outs := eng.Streams()
 	want := eng.Arithmetic(in)
@@ -62,24 +81,25 @@ func (b *bench) attend(e verify.Engine, phaseName string, in [][]hw.Beat, opt dr
 	if err := e.Power(b.seed, b.img); err != nil {
 		return nil, err
 	}
-	res, err := drive.Run(e, b.tile.Design.Top, feeds, wants, opt)
+	res, err := drive.Run(e, top, feeds, wants, opt)
 	if err := b.driven(e, phaseName, err); err != nil {
 		return nil, err
 	}
 	b.cycles += res.Cycles
-	if timed {
-		formula := eng.Cycles(in)
-		b.phases = append(b.phases, phase{b.name, phaseName, e.Name(), res.Cycles, formula})
-		if res.Cycles != formula {
-			b.differ(e, b.tile.Design.Top.Loc, int64(res.Cycles), int64(formula), "cycles of %s", phaseName)
-		}
-	}
 	for i := range outs {
 		for n, w := range want[i] {
 			b.sameBeat(e, fmt.Sprintf("%s, stream %s, beat %d", phaseName, wants[i].Name, n), outs[i], res.Out[i][n], w)
 		}
 	}
-	return res.Out, nil
+	return res, nil
+}
+
+// book notes a measured time beside its formula; where they differ, that is a mismatch.
+func (b *bench) book(e verify.Engine, phaseName string, measured, formula int) {
+	b.phases = append(b.phases, phase{b.name, phaseName, e.Name(), measured, formula})
+	if measured != formula {
+		b.differ(e, b.tile.Design.Top.Loc, int64(measured), int64(formula), "cycles of %s", phaseName)
+	}
 }
 
 // attendRandom runs a few tokens of random, or extreme, queries, keys and values with random

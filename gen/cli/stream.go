@@ -92,10 +92,7 @@ func (b *bench) run(e verify.Engine, phaseName string, feeds []drive.Feed, want 
 		return nil, err
 	}
 	b.cycles += res.Cycles
-	b.phases = append(b.phases, phase{b.name, phaseName, e.Name(), res.Cycles, formula})
-	if res.Cycles != formula {
-		b.differ(e, b.tile.Design.Top.Loc, int64(res.Cycles), int64(formula), "cycles of %s", phaseName)
-	}
+	b.book(e, phaseName, res.Cycles, formula)
 	return res.Out[0], nil
 }
 

@@ -20,7 +20,11 @@ type Tile struct {
 
 // Chip builds the hardware of c. Errors are what only the composition shows, such as a chip
 // named like a module inside it.
-func Chip(c *arch.Chip) (*Tile, error) {
+func Chip(c *arch.Chip) (*Tile, error) { return Probed(c, nil) }
+
+// Probed is Chip with outputs probe_0, probe_1 and so on for signals inside, one for each
+// path below the top module (see ir.Probe).
+func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	t := hw.Tile{Top: c.Name}
 	if p := c.PIM; p != nil {
 		x := p.Crossbar
@@ -48,6 +52,9 @@ func Chip(c *arch.Chip) (*Tile, error) {
 	d := ir.NewDesign(t.Build(lib))
 	if m := hides(d); m != nil {
 		return nil, fmt.Errorf("%s: chip is named %q, as is a port of module %s inside it; choose another name", c.Pos, c.Name, m.Name)
+	}
+	if len(paths) > 0 {
+		d = ir.Probe(d, paths)
 	}
 	ir.MustCheck(d)
 	d = pass.Run(d, pass.Default...)

@@ -7,7 +7,8 @@ import (
 	"ohmloom/ir"
 )
 
-// bind finds the words of every stream in the records and sets the constant inputs.
+// bind finds the words of every stream and of what is watched in the records, and sets the
+// constant inputs.
 func (r *run) bind(feeds []Feed, wants []Want) error {
 	ins, outs := layout(r.shape.In, 1), layout(r.shape.Out, 0)
 	for _, p := range r.shape.In {
@@ -37,6 +38,18 @@ func (r *run) bind(feeds []Feed, wants []Want) error {
 		}
 		c.want = w.Beats
 		r.out = append(r.out, c)
+	}
+	r.held = make([][]int, len(r.opt.Watch))
+	for _, w := range r.opt.Watch {
+		var at []int
+		for _, name := range w.Ports {
+			port, ok := outs[name]
+			if !ok {
+				return fmt.Errorf("there is no output %s to watch", name)
+			}
+			at = append(at, port.at)
+		}
+		r.watched = append(r.watched, at)
 	}
 	return nil
 }

@@ -35,6 +35,13 @@ type Options struct {
 	Inputs  map[string]uint64 // every element of other input ports, constant; default 0
 	MaxIdle int               // cycles without a transfer after which the run fails; default 10,000
 	Tail    int               // cycles to watch for superfluous beats after the last; default 8
+	Watch   []Watch           // what to note of other outputs
+}
+
+// Watch notes in which cycles something holds of output ports that are no streams.
+type Watch struct {
+	Ports []string              // outputs of the design
+	Holds func(v []uint64) bool // of the first element of each port
 }
 
 // Result of a run.
@@ -43,6 +50,7 @@ type Result struct {
 	Cycles int      // from the first transfer to the last of an output stream, both included
 	Taken  [][]int  // for each Feed, the cycle of each transfer
 	Given  [][]int  // for each Want, the cycle of each transfer
+	Held   [][]int  // for each Watch, the cycles in which it held
 }
 
 // channel is one stream bound to record positions.
@@ -67,6 +75,8 @@ type run struct {
 	ins, outs []uint64
 	opt       Options
 	cycle     int
+	watched   [][]int // words of each Watch in the record of outputs
+	held      [][]int
 }
 
 // Fault is what a design did wrong on its streams, or did not do in time.
@@ -156,8 +166,22 @@ func (r *run) step() (moved bool, err error) {
 		}
 		moved = moved || took
 	}
+	r.watch()
 	r.cycle++
 	return moved, nil
+}
+
+// watch notes what holds in this cycle.
+func (r *run) watch() {
+	for i, w := range r.opt.Watch {
+		v := make([]uint64, len(r.watched[i]))
+		for j, at := range r.watched[i] {
+			v[j] = r.outs[at]
+		}
+		if w.Holds(v) {
+			r.held[i] = append(r.held[i], r.cycle)
+		}
+	}
 }
 
 func (r *run) stall() bool { return r.opt.Stall > 0 && r.opt.Rand.Float64() < r.opt.Stall }
@@ -251,7 +275,7 @@ func (r *run) waiting() string {
 }
 
 func (r *run) result() *Result {
-	res := &Result{}
+	res := &Result{Held: r.held}
 	first, last := -1, -1
 	for _, c := range r.in {
 		res.Taken = append(res.Taken, c.cycles)
