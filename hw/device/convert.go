@@ -1,0 +1,110 @@
+package device
+
+// Range is the lowest and the highest code of one converter. An ideal one has no ends.
+func (t *Tables) Range() (lo, hi int64) {
+	if t.Separate {
+		return 0, 1<<t.Bits - 1
+	}
+	return -1 << (t.Bits - 1), 1<<(t.Bits-1) - 1
+}
+
+// Sums adds the conductances of column c of both halves over the driven rows, in units of
+// 2^-Frac cells; a column beyond Cols has no cells.
+func (t *Tables) Sums(c int, driven func(row int) bool) (pos, neg int64) {
+	if c >= t.Cols {
+		return 0, 0
+	}
+	for r := range t.Rows {
+		if driven(r) {
+			pos += int64(t.Pos[c*t.Rows+r])
+			neg += int64(t.Neg[c*t.Rows+r])
+		}
+	}
+	return pos, neg
+}
+
+// Code is what the converters make of the column sums pos and neg that converter a reads in
+// a conversion. For step "ideal" it is their difference in units of 2^-Frac cells, else a
+// difference in LSBs.
+func (t *Tables) Code(conversion uint32, a int, pos, neg int64) int64 {
+	switch {
+	case t.Step == StepIdeal:
+		return pos - neg
+	case t.Separate:
+		return t.convert(conversion, a, pos) - t.convert(conversion, a+t.Shape.Converters, neg)
+	}
+	return t.convert(conversion, a, pos-neg)
+}
+
+// convert is the transfer function of one converter, a counting all of them:
+//
+//	v    = sum Gain + Offset + Noise NoiseScale
+//	c    = clamp(v), u = c - middle, h = 2^(Bits-1)
+//	code = clamp(v + ((Bow h + Skew u) (h^2 - u^2)) / h^3)
+//
+// where clamp rounds down to a code and limits it. The straight part of step "full" without
+// tables is floor(2^(Bits-1) sum / Active + 1/2), or of twice that with separate conversions.
+func (t *Tables) convert(conversion uint32, a int, sum int64) int64 {
+	lo, hi := t.Range()
+	half := int64(1) << (t.Bits - 1)
+	var v int64
+	switch {
+	case t.Trimmed:
+		v = sum*t.Gain[a] + t.Offset[a]
+	case t.Step == StepFull:
+		lsbs := half
+		if t.Separate {
+			lsbs *= 2
+		}
+		return min(max(floorDiv(2*sum*lsbs+int64(t.Active), 2*int64(t.Active)), lo), hi)
+	default:
+		v = sum<<(CodeFrac-t.Frac) + 1<<(CodeFrac-1)
+	}
+	if t.NoiseScale > 0 {
+		v += t.NoiseScale * Noise(t.Key, conversion, a)
+	}
+	code := min(max(v>>CodeFrac, lo), hi)
+	if t.Curved {
+		u := code - (lo+hi+1)/2
+		inl := (t.Bow[a]*half + t.Skew[a]*u) * (half*half - u*u) >> (3 * (t.Bits - 1))
+		code = min(max((v+inl<<(CodeFrac-INLFrac))>>CodeFrac, lo), hi)
+	}
+	return code
+}
+
+// floorDiv is a / b rounded down, b > 0.
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// Cells is a sum of codes, weighted by bit planes and added over row groups, in ON cells,
+// rounded once: an int32 as the shift-and-add unit gives it.
+func (t *Tables) Cells(sum int64) int32 {
+	num, shift := t.CellScale()
+	if shift > 0 {
+		sum = (2*sum*num + 1<<shift) >> (shift + 1)
+	} else {
+		sum *= num
+	}
+	return int32(sum)
+}
+
+// CellScale says how a sum of codes becomes cells: times num, then divided by 2^shift.
+func (t *Tables) CellScale() (num int64, shift int) {
+	switch {
+	case t.Step == StepIdeal:
+		return 1, t.Frac
+	case t.Step == StepFull && t.Separate:
+		return int64(t.Active), t.Bits
+	case t.Step == StepFull:
+		return int64(t.Active), t.Bits - 1
+	}
+	if t.lsb() == 1 {
+		return 1, 0
+	}
+	return fixed(t.lsb(), lsbFrac), lsbFrac
+}
