@@ -1,6 +1,9 @@
 package hw
 
-import "ohmloom/ir"
+import (
+	"ohmloom/ir"
+	"ohmloom/ir/bits"
+)
 
 // credit counts things that are there: at most most, first at the start.
 type credit struct{ reg *ir.Reg }
@@ -71,11 +74,14 @@ func upTo(last *ir.Node, n int) *ir.Node {
 	return m.KVec(w, index...).Ltu(last.ZExt(w).AddK(1))
 }
 
-// onlyFirst is a vector of bytes of which those from n on are zero.
+// onlyFirst is a vector of which the elements from n on are zero.
 func onlyFirst(v *ir.Node, n int) *ir.Node {
+	if n == v.Type.N {
+		return v
+	}
 	keep := make([]uint64, v.Type.N)
 	for i := range n {
-		keep[i] = 0xff
+		keep[i] = bits.Mask(v.Type.W)
 	}
-	return v.And(v.Module().KVec(8, keep...))
+	return v.And(v.Module().KVec(v.Type.W, keep...))
 }

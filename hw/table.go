@@ -30,4 +30,7 @@ var Table = []Entry{
 	{"activation", "ReLU, squared ReLU, GELU or SiLU", randomActivation, activationWork},
 	{"residual_add", "saturating addition to the residual stream", randomResidualAdd, residualAddWork},
 	{"isqrt", "integer square root", randomIsqrt, isqrtWork},
+	{"rms_norm", "root mean square norm", randomRMSNorm, rmsNormWork},
+	{"layer_norm", "norm with mean", randomLayerNorm, layerNormWork},
+	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
 }
