@@ -13,6 +13,7 @@ var Table = []Entry{
 	{"pim", "grid of crossbar PEs with its buffers",
 		func(r *rand.Rand) Block { return randomPIM(r) },
 		func(r *rand.Rand, b Block, extreme bool) [][]Beat { return pimWork(r, b.(PIM), extreme) }},
+	{"bank", "bank of tiles of crossbar PEs", randomBank, bankWork},
 	{"exp_rom", "exponential of the softmax", randomExpROM, expROMWork},
 	{"divider", "restoring divider", randomDivider, dividerWork},
 	{"softmax", "integer softmax with reciprocals", randomSoftmax, softmaxWork},
