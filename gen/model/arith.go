@@ -158,7 +158,7 @@ type HeadTrace struct {
 // indexed by distance (0 = the token itself), and bias [>= cnt]. It returns
 // the output [dh] and the intermediate values.
 func (c *Config) Attend(q []int8, keys, values [][]int8, bias []int16) ([]int8, HeadTrace) {
-	var t HeadTrace
+	t := HeadTrace{Score: make([]int32, 0, len(keys)), E: make([]int8, 0, len(keys))}
 	for distance, k := range keys {
 		s := int32(bias[distance]) << c.ScoreRShift
 		for i := range q {

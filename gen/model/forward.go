@@ -120,6 +120,7 @@ func (r *Run) layer(l int, x []int16) LayerTrace {
 	narrow := func(p string, y []int8) (acc []int32, out []int8) {
 		w := weights(p)
 		acc = r.project(w, y)
+		out = make([]int8, 0, len(acc))
 		for _, a := range acc {
 			out = append(out, RQ8(a, w.M, w.S))
 		}
@@ -128,6 +129,7 @@ func (r *Run) layer(l int, x []int16) LayerTrace {
 	residual := func(p string, x []int16, y []int8) (acc []int32, out []int16) {
 		w := weights(p)
 		acc = r.project(w, y)
+		out = make([]int16, 0, len(acc))
 		for i, a := range acc {
 			out = append(out, Sat16(int64(x[i])+int64(RQ16(a, w.M, w.S))))
 		}
@@ -164,7 +166,7 @@ func (r *Run) attention(l int, q, k, v []int8) (o []int8, heads []HeadTrace) {
 // Window returns the keys and values [cnt][dh] of one head that the token
 // fed last attended to, by distance (0 = the token itself): what an
 // attention array needs to reproduce the scores of that step's trace. The
-// slices are the cache's own; nil before the first Step.
+// slices are the cache's own; there are none before the first Step.
 func (r *Run) Window(layer, head int) (keys, values [][]int8) {
 	return r.window(layer, head, r.pos-1)
 }
@@ -172,7 +174,9 @@ func (r *Run) Window(layer, head int) (keys, values [][]int8) {
 func (r *Run) window(layer, head, newest int) (keys, values [][]int8) {
 	c := &r.m.Config
 	lo, hi := head*c.HeadChannels, (head+1)*c.HeadChannels
-	for t := range min(newest+1, c.Ctx) {
+	count := min(newest+1, c.Ctx)
+	keys, values = make([][]int8, 0, count), make([][]int8, 0, count)
+	for t := range count {
 		slot := (newest - t) % c.Ctx
 		keys = append(keys, r.cache[layer].k[slot][lo:hi])
 		values = append(values, r.cache[layer].v[slot][lo:hi])

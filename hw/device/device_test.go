@@ -59,7 +59,7 @@ func randomInput(r *rand.Rand, n int) []int8 {
 
 func build(t testing.TB, s device.Shape, w [][]int8, e device.Effects) *device.Tables {
 	t.Helper()
-	tables, err := device.Make(t.Context(), device.Spec{Shape: s, Effects: e}, w, 3)
+	tables, err := device.Make(t.Context(), s, w, e, 3)
 	if err != nil {
 		t.Fatalf("%+v, %+v: %v", s, e, err)
 	}
@@ -77,8 +77,8 @@ func reference(t *device.Tables, x []int8, first uint32) []int32 {
 		}
 		for g := range t.Groups() {
 			for step := range t.Steps() {
-				for a := range t.Converters {
-					c := step*t.Converters + a
+				for a := range t.Shape.Converters {
+					c := step*t.Shape.Converters + a
 					pos, neg := t.Sums(c, func(r int) bool { return r/t.Active == g && uint8(x[r])>>p&1 == 1 })
 					if c < t.Cols {
 						sums[c] += weight * t.Code(conversion, a, pos, neg)
@@ -181,8 +181,8 @@ func TestTablesHaveTheStatedMoments(t *testing.T) {
 	near("after 1e4 s", mean, math.Pow(1e4, -0.05), 1.0/256)
 	mean, _ = stats(device.Effects{FarRow: 0.2}, func(c, r int) bool { return c == 255 && on(c, r) })
 	near("last column", mean, 0.8, 1.0/256)
-	mean, _ = stats(device.Effects{FarCol: 0.2}, func(c, r int) bool { return r == 0 && on(c, r) })
-	near("first row", mean, 0.8, 1.0/256)
+	mean, _ = stats(device.Effects{FarCol: 0.2}, func(c, r int) bool { return r == s.Rows-1 && on(c, r) })
+	near("last row", mean, 0.8, 1.0/256)
 
 	tables := build(t, s, w, device.Effects{ADCGain: 0.1, ADCOffset: 2, Seed: 5})
 	var g2, o2 float64
@@ -260,7 +260,7 @@ func TestMakeSaysWhatIsWrong(t *testing.T) {
 		{"5 outputs", s, make([][]int8, 5), device.Effects{}},
 		{"5 inputs", s, [][]int8{make([]int8, 5)}, device.Effects{}},
 	} {
-		if _, err := device.Make(t.Context(), device.Spec{Shape: c.s, Effects: c.e}, c.w, 0); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := device.Make(t.Context(), c.s, c.w, c.e, 0); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v should say %q", err, c.want)
 		}
 	}

@@ -78,7 +78,7 @@ var Parameters = []Parameter{
 		"P.-Y. Chen, Peng and Yu, NeuroSim, IEEE TCAD 2018",
 		func(e *Effects) *float64 { return &e.WireRow }},
 	{"device", "wire_col", "resistance of a column wire per cell / ON resistance", 0, 0.1, 0,
-		"IR drop along columns, to the converters below the last row; solved as a resistive network",
+		"IR drop along columns, to the converters beside row 0; solved as a resistive network",
 		"P.-Y. Chen, Peng and Yu, as for wire_row",
 		func(e *Effects) *float64 { return &e.WireCol }},
 	{"device", "far_row", "loss at the far end, fraction", 0, 0.9, 0,
@@ -86,7 +86,7 @@ var Parameters = []Parameter{
 		"first-order model, in place of wire_row",
 		func(e *Effects) *float64 { return &e.FarRow }},
 	{"device", "far_col", "loss at the far end, fraction", 0, 0.9, 0,
-		"IR drop along columns as a straight line: nothing lost in the last row, this fraction in row 0",
+		"IR drop along columns as a straight line: nothing lost in row 0, this fraction in the last",
 		"first-order model, in place of wire_col",
 		func(e *Effects) *float64 { return &e.FarCol }},
 	{"device", "drift_nu", "exponent", 0, 0.2, 0, "drift G(t) = G0 (t / 1 s)^-nu, mean exponent of the cells",
@@ -136,22 +136,23 @@ func (e Effects) Check() error {
 	return nil
 }
 
-// conducts reports whether cells are anything but exactly ON or OFF, so that columns are sums
-// of conductances.
-func (e Effects) conducts() bool {
+// Conductances reports whether cells are anything but exactly ON or OFF, so that columns are
+// sums of conductances.
+func (e Effects) Conductances() bool {
 	return e.Variation > 0 || e.StuckOn > 0 || e.StuckOff > 0 || e.OffOn > 0 || e.WireRow > 0 || e.WireCol > 0 ||
 		e.FarRow > 0 || e.FarCol > 0 || e.drifts()
 }
 
 func (e Effects) drifts() bool { return e.DriftTime > 1 && (e.DriftNu > 0 || e.DriftSpread > 0) }
 
-// trims reports whether converters differ from the nominal one of their step.
-func (e Effects) trims() bool {
+// Converters reports whether converters differ from the nominal clip converter of one cell a
+// code, step "full" apart.
+func (e Effects) Converters() bool {
 	return e.ADCOffset > 0 || e.ADCGain > 0 || e.ADCINL > 0 || e.lsb() != 1
 }
 
 // Ideal reports that no effect is on; two unsigned conversions are none by themselves.
-func (e Effects) Ideal() bool { return !e.conducts() && !e.trims() && e.ReadNoise == 0 }
+func (e Effects) Ideal() bool { return !e.Conductances() && !e.Converters() && e.ReadNoise == 0 }
 
 // lsbFrac is the fraction bits to which LSB is taken.
 const lsbFrac = 8

@@ -8,14 +8,19 @@ import (
 // Network is the resistive network of one crossbar with its wires, in the units of an ON
 // cell: conductances in ON conductances, resistances in ON resistances, voltages in the read
 // voltage. Row r is driven at one end, before column 0, and open at the other; column c is
-// held at virtual ground below row Rows-1 and open above row 0. Between neighbouring cells,
-// and between the first cell and its driver or virtual ground, lies one segment of wire:
+// held at virtual ground, by its converter, before row 0 and open beyond the last row, so that
+// a matrix smaller than the crossbar lies next to drivers and converters. Between neighbouring
+// cells, and between the first cell and its driver or virtual ground, lies one segment of wire:
 //
 //	V[r] --RowWire-- a[r][0] --RowWire-- a[r][1] -- ...
 //	                   |                   |
 //	                 G[r][0]             G[r][1]
 //	                   |                   |
-//	     ... --------b[r][0]--ColWire-- b[r+1][0] -- ... --ColWire-- ground, current of column 0
+//	                 b[r][0]             b[r][1]
+//	                   |                   |
+//	                ColWire             ColWire
+//	                   |                   |
+//	                 b[r-1][0]           b[r-1][1] -- ... --ColWire-- ground, current of column 1
 //
 // A row that is not driven is held at 0 V, not left floating, so the network is linear: the
 // current of a column is a fixed linear function of the voltages (Effective).
@@ -96,7 +101,7 @@ func (n *Network) Currents(v []float64) ([]float64, Solution, error) {
 	if err != nil {
 		return nil, how, err
 	}
-	for c, b := range s.row(x, n.Rows-1) {
+	for c, b := range s.row(x, 0) {
 		out[c] = s.colG * b
 	}
 	return out, how, nil
@@ -145,7 +150,7 @@ func newSolver(n *Network) (*solver, error) {
 		s.colG, s.colPivot, s.colRatio = 1/n.ColWire, s.vector(), s.vector()
 		for c := range n.Cols {
 			h := 0.0
-			for i := c; i < len(n.G); i += n.Cols {
+			for i := len(n.G) - n.Cols + c; i >= 0; i -= n.Cols {
 				h = s.G[i] + s.colG*h/(s.colG+h)
 				s.colPivot[i] = 1 / (s.colG + h)
 				s.colRatio[i] = s.colG * s.colPivot[i]
@@ -277,21 +282,21 @@ func (s *solver) solveRows(x []float64) {
 // solveCols replaces currents into the nodes of each column by its voltages: M^-1 x. All
 // columns advance together, so that memory is read in order.
 func (s *solver) solveCols(x []float64) {
-	for r := 1; r < s.Rows; r++ {
-		here, above, ratio := s.row(x, r), s.row(x, r-1), s.row(s.colRatio, r-1)
+	for r := s.Rows - 2; r >= 0; r-- {
+		here, beyond, ratio := s.row(x, r), s.row(x, r+1), s.row(s.colRatio, r+1)
 		for c := range here {
-			here[c] += above[c] * ratio[c]
+			here[c] += beyond[c] * ratio[c]
 		}
 	}
-	last, pivot := s.row(x, s.Rows-1), s.row(s.colPivot, s.Rows-1)
-	for c := range last {
-		last[c] *= pivot[c]
+	first, pivot := s.row(x, 0), s.row(s.colPivot, 0)
+	for c := range first {
+		first[c] *= pivot[c]
 	}
-	for r := s.Rows - 2; r >= 0; r-- {
-		here, below := s.row(x, r), s.row(x, r+1)
+	for r := 1; r < s.Rows; r++ {
+		here, before := s.row(x, r), s.row(x, r-1)
 		pivot, ratio := s.row(s.colPivot, r), s.row(s.colRatio, r)
 		for c := range here {
-			here[c] = here[c]*pivot[c] + below[c]*ratio[c]
+			here[c] = here[c]*pivot[c] + before[c]*ratio[c]
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (n *Network) Effective(ctx context.Context) ([]float64, error) {
 		}
 		s.solveRows(out)
 	case s.rowG == 0: // what arrives at each cell from its column's terminal
-		fill(s.row(out, n.Rows-1), s.colG)
+		fill(s.row(out, 0), s.colG)
 		s.solveCols(out)
 	default:
 		return out, s.effective(ctx, out)
@@ -58,7 +58,7 @@ func (s *solver) effective(ctx context.Context, out []float64) error {
 					return err
 				}
 				fill(f, 0)
-				f[(s.Rows-1)*s.Cols+c] = s.colG
+				f[c] = s.colG
 				b, _, err := s.solve(f, effectiveTolerance)
 				if err != nil {
 					return err

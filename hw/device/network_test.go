@@ -160,6 +160,11 @@ func TestNetworkMatchesCircuitsSolvedByHand(t *testing.T) {
 	if err != nil || math.Abs(got[0]-0.4) > 1e-12 || math.Abs(got[1]-0.2) > 1e-12 {
 		t.Errorf("ladder: %v, %v, want 0.4 and 0.2", got, err)
 	}
+	column := &device.Network{Rows: 2, Cols: 1, G: []float64{1, 1}, ColWire: 1} // row 0 is next to the converter
+	e, err := column.Effective(t.Context())
+	if err != nil || math.Abs(e[0]-0.4) > 1e-12 || math.Abs(e[1]-0.2) > 1e-12 {
+		t.Errorf("column: %v, %v, want 0.4 and 0.2", e, err)
+	}
 }
 
 func TestNetworkRefusesImpossibleCircuits(t *testing.T) {

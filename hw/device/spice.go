@@ -27,8 +27,8 @@ func (n *Network) WriteSPICE(w io.Writer, v []float64, onOhms, readVolts float64
 		}
 		return fmt.Sprintf("a%d_%d", r, c)
 	}
-	col := func(r, c int) string { // node of the column's wire at row r; Rows is the terminal
-		if r == n.Rows || n.ColWire == 0 {
+	col := func(r, c int) string { // node of the column's wire at row r; -1 is the terminal
+		if r < 0 || n.ColWire == 0 {
 			return fmt.Sprintf("t%d", c)
 		}
 		return fmt.Sprintf("b%d_%d", r, c)
@@ -45,7 +45,7 @@ func (n *Network) WriteSPICE(w io.Writer, v []float64, onOhms, readVolts float64
 				fmt.Fprintf(b, "Rrow%d_%d %s %s %.17g\n", r, c, row(r, c-1), row(r, c), n.RowWire*onOhms)
 			}
 			if n.ColWire > 0 {
-				fmt.Fprintf(b, "Rcol%d_%d %s %s %.17g\n", r, c, col(r, c), col(r+1, c), n.ColWire*onOhms)
+				fmt.Fprintf(b, "Rcol%d_%d %s %s %.17g\n", r, c, col(r-1, c), col(r, c), n.ColWire*onOhms)
 			}
 			if g := n.G[r*n.Cols+c]; g > 0 {
 				fmt.Fprintf(b, "Rcell%d_%d %s %s %.17g\n", r, c, row(r, c), col(r, c), onOhms/g)
