@@ -107,7 +107,7 @@ func (c *collecting) give() {
 	packed := m.DataReg("packed", ir.Vec(c.Lanes, word.Type.W))
 	next := word
 	if places > 1 {
-		next = c.insert(packed.Q, word, place.Q)
+		next = insert(packed.Q, word, place.Q)
 	}
 	out := packed.SetEn(moves, next)
 	drive(m, outs[0], full.Q, out.Trunc(c.accBits()).SExt(32), out.Slice(c.accBits(), 8))
@@ -115,16 +115,17 @@ func (c *collecting) give() {
 
 // insert puts word into the lanes of its place; at place 0 the others become zero, so that
 // the last beat of a vector has zeros beyond the last column.
-func (c *collecting) insert(packed, word, place *ir.Node) *ir.Node {
-	lane := make([]uint64, c.Lanes)
-	copies := make([]*ir.Node, c.Lanes/word.Type.N)
+func insert(packed, word, place *ir.Node) *ir.Node {
+	m, lanes := packed.Module(), packed.Type.N
+	lane := make([]uint64, lanes)
+	copies := make([]*ir.Node, lanes/word.Type.N)
 	for i := range lane {
 		lane[i] = uint64(i / word.Type.N)
 	}
 	for i := range copies {
 		copies[i] = word
 	}
-	here := c.m.KVec(place.Type.W, lane...).Eq(place)
-	others := place.EqK(0).Mux(c.m.K(word.Type.W, 0).Splat(c.Lanes), packed)
+	here := m.KVec(place.Type.W, lane...).Eq(place)
+	others := place.EqK(0).Mux(m.K(word.Type.W, 0).Splat(lanes), packed)
 	return here.Mux(copies[0].Join(copies[1:]...), others)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand"
+	"sort"
 
 	"ohmloom/ir"
 )
@@ -12,19 +13,20 @@ import (
 const expRange = 256
 
 // expTable[d] = floor(127 * 2^(-d/32) + 1/2), the base-2 exponential of d/32 bits.
-var expTable = makeExpTable()
+var expTable = exp2Table(127, expRange)
 
-// makeExpTable computes in integers, so that no library's rounding decides an entry: e <=
-// 127 * 2^(-d/32) + 1/2 means (2 e - 1)^32 * 2^d <= 254^32.
-func makeExpTable() (table [expRange]uint64) {
+// exp2Table is floor(top * 2^(-d/32) + 1/2) for d from 0 to n-1. It is computed in integers,
+// so that no library's rounding decides an entry: e <= top * 2^(-d/32) + 1/2 means (2 e -
+// 1)^32 * 2^d <= (2 top)^32.
+func exp2Table(top int64, n int) []uint64 {
 	power := func(base int64) *big.Int { return new(big.Int).Exp(big.NewInt(base), big.NewInt(32), nil) }
-	bound := power(254)
-	e := int64(127)
+	bound := power(2 * top)
+	table := make([]uint64, n)
 	for d := range table {
-		for new(big.Int).Lsh(power(2*e-1), uint(d)).Cmp(bound) > 0 {
-			e--
-		}
-		table[d] = uint64(e)
+		above := sort.Search(int(top), func(e int) bool { // the first e + 1 that is too large
+			return new(big.Int).Lsh(power(2*int64(e)+1), uint(d)).Cmp(bound) > 0
+		})
+		table[d] = uint64(above)
 	}
 	return table
 }
@@ -68,7 +70,7 @@ func (b ExpROM) Build(lib *Lib) *ir.Module {
 func expLane(lib *Lib) *ir.Module {
 	return lib.module("exp_rom", "exp_lane", "Base-2 exponential 127 * 2^(-d/32) of one argument. Combinational.", func(m *ir.Module) {
 		d := m.In("d", ir.Bits(9), "negated exponent in 1/32 bit")
-		rom := m.Rom("rom", ir.Bits(7), expTable[:])
+		rom := m.Rom("rom", ir.Bits(7), expTable)
 		m.Out("e", d.Bit(8).Mux(m.K(7, 0), m.Lookup(rom, d.Trunc(8))), "0..127")
 	})
 }

@@ -33,4 +33,6 @@ var Table = []Entry{
 	{"rms_norm", "root mean square norm", randomRMSNorm, rmsNormWork},
 	{"layer_norm", "norm with mean", randomLayerNorm, layerNormWork},
 	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
+	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
+	{"vector_buffer", "vector written once and read several times", randomVectorBuffer, vectorBufferWork},
 }
