@@ -41,9 +41,9 @@ func (a *app) buildCmd() *cobra.Command {
 		Use:   "build [FILE]",
 		Short: "Emit Verilog and everything tools need beside it",
 		Long: `Emit the Verilog of a description: one module a file, file lists for synthesis (<top>.f) and
-simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty stubs, tables of weights,
-the block diagram (SVG when Graphviz is there) and manifest.json with the SHA-256 of each
-file. The folder must be empty, new, or an earlier output of this command, of which files
+simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty and LEF stubs and a page that
+states their contract, tables of weights, the block diagram (SVG when Graphviz is there) and
+manifest.json with the SHA-256 of each file. The folder must be empty, new, or an earlier output of this command, of which files
 that nobody changed are replaced.` + jsonHelp(buildResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -91,6 +91,9 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	b, err := rtl.Emit(tile.Design, rtl.Options{Source: d.name, Hash: d.chip.Hash, ClockMHz: d.chip.ClockMHz, Version: Version, Image: img})
 	if err != nil {
 		return nil, nil, failed("%w", err)
+	}
+	if page := report.MacroPage(tile.Design); page != "" {
+		b.Files = append(b.Files, rtl.File{Path: "macros.md", Data: []byte(page), Role: "documentation"})
 	}
 	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
