@@ -79,12 +79,16 @@ func (b Spread) Arithmetic(in [][]Beat) [][]Beat {
 // traffic is what goes over the memory port: the requests, and the answers of a memory that
 // holds something where it was never written.
 func (b Spread) traffic(in [][]Beat) (requests, fills []Beat) {
-	memory := make([]byte, b.memoryWords()*b.portBytes())
-	for i := range memory {
-		memory[i] = byte(i * 167 >> 3)
-	}
+	memory := map[int][]byte{} // beats that were asked for: caches may be larger than what we have
 	ask := func(addr int, data []byte, mask []uint64) {
-		at := memory[addr*b.portBytes() : (addr+1)*b.portBytes()]
+		at := memory[addr]
+		if at == nil {
+			at = make([]byte, b.portBytes())
+			for i := range at {
+				at[i] = byte((addr*len(at) + i) * 167 >> 3)
+			}
+			memory[addr] = at
+		}
 		beat := Beat{flag(data != nil), {uint64(addr)}, make([]uint64, len(at)), make([]uint64, len(at))}
 		if data == nil {
 			answer := make([]uint64, len(at))

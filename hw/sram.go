@@ -21,10 +21,15 @@ func sram(lib *Lib, depth int, t ir.Type) *ir.Module {
 		mem := m.Mem("mem", depth, t)
 		m.Write(mem, waddr, wdata, we)
 		m.Out("rdata", m.Read(mem, raddr, re), "word of the last read")
-		m.Macro = &ir.Macro{Kind: "sram", Latency: 1, Attrs: []ir.Attr{
-			{Key: "depth", Value: strconv.Itoa(depth)},
-			{Key: "width", Value: strconv.Itoa(t.Total())},
-			{Key: "bits", Value: strconv.Itoa(depth * t.Total())},
-		}}
+		m.Macro = sramMacro(depth, t.Total())
 	})
+}
+
+// sramMacro is the contract of a memory of depth words of width bits.
+func sramMacro(depth, width int) *ir.Macro {
+	return &ir.Macro{Kind: "sram", Latency: 1, Attrs: []ir.Attr{
+		{Key: "depth", Value: strconv.Itoa(depth)},
+		{Key: "width", Value: strconv.Itoa(width)},
+		{Key: "bits", Value: strconv.Itoa(depth * width)},
+	}}
 }

@@ -26,7 +26,8 @@ const (
 	RoleFileList    = "filelist"    // .f
 	RoleCore        = "core"        // FuseSoC
 	RoleConstraints = "constraints" // .sdc
-	RoleLiberty     = "liberty"     // stub of a macro
+	RoleLiberty     = "liberty"     // stub of a macro: area and pins
+	RoleLEF         = "lef"         // stub of a macro: outline
 	RoleTable       = "table"       // contents of a memory
 	RoleNames       = "names"       // IR names that differ in Verilog
 	RoleManifest    = "manifest"
@@ -97,7 +98,7 @@ func Emit(d *ir.Design, o Options) (*Bundle, error) {
 	b.Files = append(b.Files, File{"rtl/" + initFile, []byte(initText), RoleSim})
 	for _, m := range d.Modules {
 		if m.Macro != nil && synthesised[m] {
-			b.Files = append(b.Files, libertyStub(m))
+			b.Files = append(b.Files, libertyStub(m), lefStub(m))
 		}
 	}
 	sim := append([]string{"+incdir+rtl"}, pathsOf(b.Files, RoleRTL, RoleMacro, RoleSim)...)

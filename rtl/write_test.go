@@ -60,7 +60,7 @@ func TestWriteDirReplacesItsOwnOutputAndKeepsTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "chip.core chip.f chip.sdc lib lib/xbar.lib manifest.json names.json rtl rtl/adc_model.v rtl/chip.v rtl/mine.v rtl/ohmloom_init.vh rtl/xbar.v sim.f"
+	want := "chip.core chip.f chip.sdc lef lef/xbar.lef lib lib/xbar.lib manifest.json names.json rtl rtl/adc_model.v rtl/chip.v rtl/mine.v rtl/ohmloom_init.vh rtl/xbar.v sim.f"
 	if got := tree(t, dir); got != want {
 		t.Errorf("files\n%s, want\n%s", got, want)
 	}

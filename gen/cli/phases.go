@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ohmloom/gen/arch"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/program"
 	"ohmloom/hw"
@@ -31,7 +32,7 @@ type probed struct {
 // probes at the signals that tell the phases.
 func (a *app) attentionPhases(ctx context.Context, d *description, job *program.Job, j *caseJob, b *bench) error {
 	p := &probed{bench: b}
-	p.work(job, b.tile.Block.Attention, j.chip.Attention.Context, j.chip.Attention.Layers)
+	p.work(job, b.tile.Block.Attention, j.chip.Attention)
 	paths := p.watches()
 	tile, err := lower.Probed(j.chip, paths)
 	if err != nil {
@@ -54,17 +55,26 @@ func (a *app) attentionPhases(ctx context.Context, d *description, job *program.
 }
 
 // work chooses the passes.
-func (p *probed) work(job *program.Job, eng hw.AttentionEngine, context, layers int) {
+func (p *probed) work(job *program.Job, eng hw.AttentionEngine, a *arch.Attention) {
 	if job != nil && len(job.Decode) > 0 {
 		p.name, p.in = "decode attention", eng.Beats(enginePasses(job.Decode))
 		return
 	}
-	tokens := min(context, mostStored+1)
-	passes := eng.RandomPasses(seeded(p.seed), tokens, false)
-	p.from = (tokens - 1) * layers
+	r := seeded(p.seed)
+	vector := func(heads int) []int8 {
+		x := make([]int8, heads*a.HeadChannels)
+		for i := range x {
+			x[i] = int8(r.Intn(256) - 128)
+		}
+		return x
+	}
+	tokens := min(a.Context, mostStored+1)
+	p.from = (tokens - 1) * a.Layers
+	passes := make([]hw.Pass, tokens*a.Layers)
 	for i := range passes {
-		if passes[i].Store = i < p.from; passes[i].Store {
-			passes[i].Q = nil
+		passes[i] = hw.Pass{First: i == 0, Store: i < p.from, K: vector(a.KVHeads), V: vector(a.KVHeads)}
+		if !passes[i].Store {
+			passes[i].Q = vector(a.Heads)
 		}
 	}
 	p.name, p.in = fmt.Sprintf("token %d", tokens), eng.Beats(passes)

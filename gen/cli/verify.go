@@ -39,6 +39,7 @@ type caseResult struct {
 	Vectors int    `json:"arithmetic_vectors"` // held against the integer arithmetic
 	Scores  int    `json:"golden_scores"`      // attention scores held against the golden file
 	Passes  int    `json:"decode_passes"`      // layers of tokens on the attention engine, held against the model
+	GoldenP int    `json:"golden_passes"`      // those of them that are in the golden file
 	Cycles  int    `json:"cycles"`
 	Passed  bool   `json:"passed"`
 }
@@ -270,12 +271,17 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 		}
 	}
 	if b.tile.Block.Attention != nil && job != nil {
-		c.Passes = 0
+		c.Passes, c.GoldenP = 0, 0
 		for _, d := range []struct {
 			name   string
 			passes []program.Pass
 		}{{"decode attention", job.Decode}, {"decode past the context", job.DecodeLong(j.chip.Attention.Context + wrapped)}} {
 			c.Passes += len(d.passes)
+			for _, p := range d.passes {
+				if p.Golden && !p.Store {
+					c.GoldenP++
+				}
+			}
 			if err := b.decode(e, d.name, d.passes); err != nil && err != errFault {
 				return err
 			}
@@ -301,9 +307,9 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 		t := table.NewWriter()
 		t.SetOutputMirror(a.out)
 		t.SetStyle(table.StyleLight)
-		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "decode passes", "cycles of all engines", "agrees"})
+		t.AppendHeader(table.Row{"crossbar setting", "golden vectors", "other vectors", "golden scores", "golden passes", "decode passes", "cycles of all engines", "agrees"})
 		for _, c := range r.Cases {
-			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.Passes, c.Cycles, yes(c.Passed)})
+			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.GoldenP, c.Passes, c.Cycles, yes(c.Passed)})
 		}
 		t.Render()
 		if stats {

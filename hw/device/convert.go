@@ -1,15 +1,7 @@
 package device
 
-// Range is the lowest and the highest code of one converter. An ideal one has no ends.
-func (t *Tables) Range() (lo, hi int64) {
-	if t.Separate {
-		return 0, 1<<t.Bits - 1
-	}
-	return -1 << (t.Bits - 1), 1<<(t.Bits-1) - 1
-}
-
 // Sums adds the conductances of column c of both halves over the driven rows, in units of
-// 2^-Frac cells; a column beyond Cols has no cells.
+// 2^-Frac() cells; a column beyond Cols has no cells.
 func (t *Tables) Sums(c int, driven func(row int) bool) (pos, neg int64) {
 	if c >= t.Cols {
 		return 0, 0
@@ -24,14 +16,14 @@ func (t *Tables) Sums(c int, driven func(row int) bool) (pos, neg int64) {
 }
 
 // Code is what the converters make of the column sums pos and neg that converter a reads in
-// a conversion. For step "ideal" it is their difference in units of 2^-Frac cells, else a
+// a conversion. For step "ideal" it is their difference in units of 2^-Frac() cells, else a
 // difference in LSBs.
 func (t *Tables) Code(conversion uint32, a int, pos, neg int64) int64 {
 	switch {
 	case t.Step == StepIdeal:
 		return pos - neg
 	case t.Separate:
-		return t.convert(conversion, a, pos) - t.convert(conversion, a+t.Shape.Converters, neg)
+		return t.convert(conversion, a, pos) - t.convert(conversion, a+t.Converters, neg)
 	}
 	return t.convert(conversion, a, pos-neg)
 }
@@ -49,7 +41,7 @@ func (t *Tables) convert(conversion uint32, a int, sum int64) int64 {
 	half := int64(1) << (t.Bits - 1)
 	var v int64
 	switch {
-	case t.Trimmed:
+	case t.Trimmed():
 		v = sum*t.Gain[a] + t.Offset[a]
 	case t.Step == StepFull:
 		lsbs := half
@@ -58,13 +50,13 @@ func (t *Tables) convert(conversion uint32, a int, sum int64) int64 {
 		}
 		return min(max(floorDiv(2*sum*lsbs+int64(t.Active), 2*int64(t.Active)), lo), hi)
 	default:
-		v = sum<<(CodeFrac-t.Frac) + 1<<(CodeFrac-1)
+		v = sum<<(CodeFrac-t.Frac()) + 1<<(CodeFrac-1)
 	}
-	if t.NoiseScale > 0 {
+	if t.Noisy() {
 		v += t.NoiseScale * Noise(t.Key, conversion, a)
 	}
 	code := min(max(v>>CodeFrac, lo), hi)
-	if t.Curved {
+	if t.Curved() {
 		u := code - (lo+hi+1)/2
 		inl := (t.Bow[a]*half + t.Skew[a]*u) * (half*half - u*u) >> (3 * (t.Bits - 1))
 		code = min(max((v+inl<<(CodeFrac-INLFrac))>>CodeFrac, lo), hi)
@@ -79,32 +71,4 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
-}
-
-// Cells is a sum of codes, weighted by bit planes and added over row groups, in ON cells,
-// rounded once: an int32 as the shift-and-add unit gives it.
-func (t *Tables) Cells(sum int64) int32 {
-	num, shift := t.CellScale()
-	if shift > 0 {
-		sum = (2*sum*num + 1<<shift) >> (shift + 1)
-	} else {
-		sum *= num
-	}
-	return int32(sum)
-}
-
-// CellScale says how a sum of codes becomes cells: times num, then divided by 2^shift.
-func (t *Tables) CellScale() (num int64, shift int) {
-	switch {
-	case t.Step == StepIdeal:
-		return 1, t.Frac
-	case t.Step == StepFull && t.Separate:
-		return int64(t.Active), t.Bits
-	case t.Step == StepFull:
-		return int64(t.Active), t.Bits - 1
-	}
-	if t.lsb() == 1 {
-		return 1, 0
-	}
-	return fixed(t.lsb(), lsbFrac), lsbFrac
 }

@@ -59,7 +59,7 @@ func randomInput(r *rand.Rand, n int) []int8 {
 
 func build(t testing.TB, s device.Shape, w [][]int8, e device.Effects) *device.Tables {
 	t.Helper()
-	tables, err := device.Make(t.Context(), s, w, e, 3)
+	tables, err := device.Make(t.Context(), device.Spec{Shape: s, Effects: e}, w, 3)
 	if err != nil {
 		t.Fatalf("%+v, %+v: %v", s, e, err)
 	}
@@ -77,8 +77,8 @@ func reference(t *device.Tables, x []int8, first uint32) []int32 {
 		}
 		for g := range t.Groups() {
 			for step := range t.Steps() {
-				for a := range t.Shape.Converters {
-					c := step*t.Shape.Converters + a
+				for a := range t.Converters {
+					c := step*t.Converters + a
 					pos, neg := t.Sums(c, func(r int) bool { return r/t.Active == g && uint8(x[r])>>p&1 == 1 })
 					if c < t.Cols {
 						sums[c] += weight * t.Code(conversion, a, pos, neg)
@@ -260,7 +260,7 @@ func TestMakeSaysWhatIsWrong(t *testing.T) {
 		{"5 outputs", s, make([][]int8, 5), device.Effects{}},
 		{"5 inputs", s, [][]int8{make([]int8, 5)}, device.Effects{}},
 	} {
-		if _, err := device.Make(t.Context(), c.s, c.w, c.e, 0); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := device.Make(t.Context(), device.Spec{Shape: c.s, Effects: c.e}, c.w, 0); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v should say %q", err, c.want)
 		}
 	}

@@ -136,23 +136,22 @@ func (e Effects) Check() error {
 	return nil
 }
 
-// Conductances reports whether cells are anything but exactly ON or OFF, so that columns are
-// sums of conductances.
-func (e Effects) Conductances() bool {
+// conducts reports whether cells are anything but exactly ON or OFF, so that columns are sums
+// of conductances.
+func (e Effects) conducts() bool {
 	return e.Variation > 0 || e.StuckOn > 0 || e.StuckOff > 0 || e.OffOn > 0 || e.WireRow > 0 || e.WireCol > 0 ||
 		e.FarRow > 0 || e.FarCol > 0 || e.drifts()
 }
 
 func (e Effects) drifts() bool { return e.DriftTime > 1 && (e.DriftNu > 0 || e.DriftSpread > 0) }
 
-// Converters reports whether converters differ from the nominal clip converter of one cell a
-// code, step "full" apart.
-func (e Effects) Converters() bool {
+// trims reports whether converters differ from the nominal one of their step.
+func (e Effects) trims() bool {
 	return e.ADCOffset > 0 || e.ADCGain > 0 || e.ADCINL > 0 || e.lsb() != 1
 }
 
 // Ideal reports that no effect is on; two unsigned conversions are none by themselves.
-func (e Effects) Ideal() bool { return !e.Conductances() && !e.Converters() && e.ReadNoise == 0 }
+func (e Effects) Ideal() bool { return !e.conducts() && !e.trims() && e.ReadNoise == 0 }
 
 // lsbFrac is the fraction bits to which LSB is taken.
 const lsbFrac = 8

@@ -34,24 +34,11 @@ func newFast(t *Tables) *fast {
 	return f
 }
 
-// Slices is the number of bits of a cell: of the difference W+ - W- in two's complement, or
-// with separate conversions of either, unsigned.
-func (t *Tables) Slices() int {
-	n := 1
-	if t.Frac > 0 {
-		n = CellBits
-	}
-	if !t.Separate {
-		n++
-	}
-	return n
-}
-
 // Multiply gives the Cols sums in cells of an input of Rows elements, as a PE does: planes 7
 // to 0, in each the row groups, in each the steps, conversions counted on from first. It may
 // be called from several goroutines.
 func (t *Tables) Multiply(x []int8, first uint32, sums []int32) {
-	f, groups, steps, n := t.fast, t.Groups(), t.Steps(), t.Shape.Converters
+	f, groups, steps, n := t.fast, t.Groups(), t.Steps(), t.Converters
 	masks := t.masks(x)
 	column := f.halves * f.slices * f.words
 	for c := range t.Cols {
