@@ -37,4 +37,6 @@ var Table = []Entry{
 	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
 	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
 	{"vector_buffer", "vector written once and read several times", randomVectorBuffer, vectorBufferWork},
+	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
+	{"sampler", "choice of a token, greedy or by temperature", randomSampler, samplerWork},
 }
