@@ -10,6 +10,7 @@ var Table = []Entry{
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
 	{"requantise", "sums to activations", randomRequantise, requantiseWork},
 	{"sequencer", "runs programs: fetch, decode, control", randomSequencer, sequencerWork},
+	{"switch", "vector buffers between units, with a scoreboard", randomSwitch, switchWork},
 	{"fifo", "buffer between two streams", randomFifo, fifoWork},
 	{"pim", "grid of crossbar PEs with its buffers",
 		func(r *rand.Rand) Block { return randomPIM(r) },
