@@ -28,6 +28,7 @@ type Chip struct {
 	ClockMHz   float64 // 0.001 .. 10,000; default 100
 	Attention  *Attention
 	PIM        *PIM
+	Model      *Model // what estimates run on it, or nil
 	Technology Technology
 	Verify     Verify
 	Pos        Pos

@@ -31,6 +31,7 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		}
 	}
 	chip.Technology = l.technology(tree, technology)
+	chip.Model = l.model(tree)
 	chip.Verify = l.verify(tree.childOrEmpty("verify"), tree.child("chip"), chip)
 	return chip
 }

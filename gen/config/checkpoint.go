@@ -28,6 +28,28 @@ type tensorShape struct {
 // readShapes reads the names and shapes in a .safetensors file. It looks at the header
 // only; whoever loads the weights checks the rest.
 func (l *loader) readShapes(name string) (map[string]tensorShape, error) {
+	raw, err := l.readHeader(name)
+	if err != nil {
+		return nil, err
+	}
+	return decodeShapes(raw), nil
+}
+
+// decodeShapes is the tensors of a header; what is no tensor is left out.
+func decodeShapes(raw map[string]json.RawMessage) map[string]tensorShape {
+	shapes := map[string]tensorShape{}
+	for k, v := range raw {
+		var s tensorShape
+		if k == "__metadata__" || json.Unmarshal(v, &s) != nil {
+			continue
+		}
+		shapes[k] = s
+	}
+	return shapes
+}
+
+// readHeader is the JSON header of a .safetensors file.
+func (l *loader) readHeader(name string) (map[string]json.RawMessage, error) {
 	f, err := l.open(name)
 	if err != nil {
 		return nil, err
@@ -52,15 +74,7 @@ func (l *loader) readShapes(name string) (map[string]tensorShape, error) {
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, fmt.Errorf("not a safetensors file: its header is no JSON object: %w", err)
 	}
-	shapes := map[string]tensorShape{}
-	for k, v := range raw {
-		var s tensorShape
-		if k == "__metadata__" || json.Unmarshal(v, &s) != nil {
-			continue
-		}
-		shapes[k] = s
-	}
-	return shapes, nil
+	return raw, nil
 }
 
 // fitTensor checks that the program's matrix exists and fits into the tile. It returns the

@@ -21,6 +21,9 @@ import (
 type Options struct {
 	Vars map[string]string // --var name=value: values for the description's variables
 	FS   fs.FS             // where files are read from; nil means the operating system
+	// Model, when not "", is the model instead of the description's: a name of the description
+	// or the library, or a .safetensors or .gguf file.
+	Model string
 }
 
 // Load reads the description in a file. The chip is nil when the diagnostics hold an error;
@@ -59,24 +62,15 @@ func newLoader(ctx context.Context, opts Options) *loader {
 
 func (l *loader) load(name string, src []byte) (*arch.Chip, Diagnostics) {
 	root := l.parse(name, src)
-	files := l.include(root, nil)
-	l.define(files)
-
-	var tree *node
-	for _, f := range files {
-		start := hcl.Range{Filename: f.name, Start: hcl.InitialPos, End: hcl.InitialPos}
-		n := l.check(f.body, &language, "", start)
-		if tree == nil {
-			tree = n
-		} else {
-			tree = merge(tree, n)
-		}
-	}
+	tree := l.tree(root, &language)
 	fallback := defaultTechnology
 	if own := tree.blocks["technology"]; len(own) == 1 {
 		fallback = own[0].label // who describes a single technology means it
 	}
 	l.addTechnologies(tree)
+	if tree.attrs["model"] != nil || l.opts.Model != "" {
+		l.addModels(tree)
+	}
 	l.evaluate(tree)
 	chip := l.build(tree, root, fallback)
 	l.unused(root)
@@ -89,6 +83,23 @@ func (l *loader) load(name string, src []byte) (*arch.Chip, Diagnostics) {
 	}
 	chip.Hash = l.hash(chip)
 	return chip, diags
+}
+
+// tree is the description that begins with root: its files checked against spec and merged.
+func (l *loader) tree(root *sourceFile, spec *blockSpec) *node {
+	files := l.include(root, nil)
+	l.define(files)
+	var tree *node
+	for _, f := range files {
+		start := hcl.Range{Filename: f.name, Start: hcl.InitialPos, End: hcl.InitialPos}
+		n := l.check(f.body, spec, "", start)
+		if tree == nil {
+			tree = n
+		} else {
+			tree = merge(tree, n)
+		}
+	}
+	return tree
 }
 
 // unused warns of definitions in the user's own file that nothing refers to.

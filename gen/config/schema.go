@@ -100,12 +100,13 @@ var language = blockSpec{
 	required: []string{"chip"},
 	attrs: []attrSpec{
 		{name: "technology", kind: kindString},
+		{name: "model", kind: kindString, hint: "what estimates run: a name of the library, a model block, a .safetensors or a .gguf file"},
 	},
 	blocks: []blockSpec{
 		{name: "include", label: "file or preset", many: true},
 		{name: "variable", label: "name", many: true},
 		{name: "locals", many: true},
-		chipSpec, technologySpec, verifySpec,
+		chipSpec, modelSpec, technologySpec, verifySpec,
 	},
 }
 
