@@ -33,7 +33,6 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/gen/program", "gen/arch gen/model hw/device ir/bits"},
 	{"ohmloom/gen/lower", "gen/arch hw hw/device hw/isa ir ir/..."},
 	{"ohmloom/gen/estimate", "gen/arch gen/estimate gen/estimate/... hw hw/... ir ir/..."},
-	{"ohmloom/gen/lower", "gen/arch hw hw/device ir ir/..."},
 	{"ohmloom/gen/report", "gen/arch hw/device ir ir/bits"},
 	{"ohmloom/gen/cli", "..."},
 	{"ohmloom", "..."},
