@@ -5,8 +5,10 @@ import (
 	"math/rand"
 )
 
-// AttentionEngine is a decode attention engine: AttentionColumn or Spread. Its streams are
-// token, q, k, v and, with a memory port, fill in; y and, with a memory port, mem out.
+// AttentionEngine is an attention engine: AttentionColumn or Spread. Its streams are token, q,
+// k, v and, with a memory port, fill in; y and, with a memory port, mem out. Passes are layer
+// after layer of each token (decode), or of each block of tokens (prefill): then all tokens of
+// the block in layer 0, with More in all but the last, all in layer 1 and so on.
 type AttentionEngine interface {
 	Loaded
 	// Beats is the input, stream by stream, for passes in order from the first token on.
@@ -38,7 +40,7 @@ func (b AttentionColumn) Beats(passes []Pass) [][]Beat {
 		}
 	}
 	for _, p := range passes {
-		in[0] = append(in[0], Beat{flag(p.First), flag(p.Store)})
+		in[0] = append(in[0], Beat{flag(p.First), flag(p.Store), flag(p.More)})
 		if !p.Store {
 			elements(1, p.Q, b.Heads)
 		}

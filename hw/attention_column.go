@@ -137,22 +137,22 @@ func (c *columning) pass(token, k, v source) {
 	m := c.m
 	c.active = m.Reg("active", ir.Bits(1), 0)
 	c.cache = m.Instance("u_cache", c.AttentionColumn.cache().Build(c.lib)).
-		In("token_first", token.fields[0]).In("token_store", token.fields[1]).
+		In("token_first", token.fields[0]).In("token_store", token.fields[1]).In("token_more", token.fields[2]).
 		In("k_valid", k.valid).In("k_data", k.fields[0]).In("v_valid", v.valid).In("v_data", v.fields[0])
 	k.ready(m.OutOf(c.cache, "k_ready"))
 	v.ready(m.OutOf(c.cache, "v_ready"))
 	c.biases = m.Instance("u_bias", c.bias().Build(c.lib)).
-		In("token_first", token.fields[0]).In("token_store", token.fields[1])
+		In("token_first", token.fields[0]).In("token_store", token.fields[1]).In("token_more", token.fields[2])
 	c.weigher()
 	// Both are idle while no pass is active; the table needs a cycle after a pass that stores.
 	c.begin = token.ready(c.active.Q.Not().And(m.OutOf(c.cache, "token_ready")).And(m.OutOf(c.biases, "token_ready")))
 	c.cache.In("token_valid", c.begin)
 	c.biases.In("token_valid", c.begin)
 	if c.constants != nil {
-		c.constants.In("token_valid", c.begin).In("token_store", token.fields[1])
+		c.constants.In("token_valid", c.begin).In("token_store", token.fields[1]).In("token_more", token.fields[2])
 	}
 	c.reads = c.begin.And(token.fields[1].Not()).Named("reads")
-	at := newRing(m, c.Context, c.Layers, c.begin, token.fields[0])
+	at := newRing(m, c.Context, c.Layers, c.begin, token)
 	_, _, c.repeats, _ = at.fold(c.Rows)
 }
 

@@ -24,7 +24,7 @@ type columnWork struct {
 }
 
 func (p *columnWork) add(first, reads bool, t *model.LayerTrace) {
-	p.token = append(p.token, hw.Beat{{flag(first)}, {flag(!reads)}})
+	p.token = append(p.token, hw.Beat{{flag(first)}, {flag(!reads)}, {0}})
 	p.k, p.v = append(p.k, elements(t.K)...), append(p.v, elements(t.V)...)
 	if reads {
 		p.q, p.want = append(p.q, elements(t.Q)...), append(p.want, elements(t.O)...)
@@ -228,7 +228,7 @@ func TestColumnPassTakesThePublishedCyclesAndAConstant(t *testing.T) {
 	work := make([][]hw.Beat, 4)
 	for pos := range context {
 		last := pos == context-1
-		work[0] = append(work[0], hw.Beat{{flag(pos == 0)}, {flag(!last)}})
+		work[0] = append(work[0], hw.Beat{{flag(pos == 0)}, {flag(!last)}, {0}})
 		work[2], work[3] = append(work[2], elements(randomBytes(r, 2*channels))...), append(work[3], elements(randomBytes(r, 2*channels))...)
 	}
 	work[1] = elements(randomBytes(r, 2*channels))
@@ -334,7 +334,7 @@ func TestColumnAttentionOfOddShapes(t *testing.T) {
 			passes := (2*b.Context + 5) * b.Layers
 			for pass := range passes {
 				store := r.Intn(8) > 0 && pass < passes-1
-				work[0] = append(work[0], hw.Beat{{flag(pass == 0)}, {flag(store)}})
+				work[0] = append(work[0], hw.Beat{{flag(pass == 0)}, {flag(store)}, {0}})
 				if !store {
 					work[1] = append(work[1], vector(b.Heads)...)
 				}

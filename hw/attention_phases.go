@@ -34,7 +34,7 @@ func secondUp(v []uint64) bool { return v[0] != 0 && v[1] != 0 }
 func (p position) sum(tokens []Beat, from int, stored int, attended func(slots int) int) int {
 	n := 0
 	for i, t := range tokens {
-		p.begin(t[0][0] == 1)
+		p.begin(t)
 		if i < from {
 			continue
 		}

@@ -54,7 +54,7 @@ func (b AttentionColumn) Arithmetic(in [][]Beat) [][]Beat {
 	}
 	var y []Beat
 	for _, token := range in[0] {
-		layer := at.begin(token[0][0] == 1)
+		layer := at.begin(token)
 		ring := layer * b.Context
 		keys[ring+at.slot], values[ring+at.slot] = take(2, b.KVHeads), take(3, b.KVHeads)
 		if token[1][0] == 1 {
@@ -179,7 +179,7 @@ func (b AttentionColumn) Cycles(in [][]Beat) int {
 	at := position{context: b.Context, layers: b.Layers}
 	now, end := 0, 0
 	for _, token := range in[0] {
-		at.begin(token[0][0] == 1)
+		at.begin(token)
 		if token[1][0] == 1 {
 			now += 1 + b.KVHeads*b.HeadChannels
 			continue
@@ -207,7 +207,7 @@ func randomAttentionColumn(r *rand.Rand) Block {
 
 func attentionColumnWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(AttentionColumn)
-	tokens := tokenWork(r, (1+r.Intn(b.Context+4))*b.Layers)
+	tokens := tokenWork(r, 1+r.Intn(b.Context+4), b.Layers)
 	return append([][]Beat{tokens}, attentionWork(r, tokens, b.Heads, b.KVHeads, b.HeadChannels, extreme)...)
 }
 

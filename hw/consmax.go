@@ -102,14 +102,15 @@ func (b ConSmax) Cycles(in [][]Beat) int { return len(in[0]) + 3 }
 type ConSmaxConstants struct{ Beta, R int }
 
 // constantTable gives the constants of each head of a pass in turn, from a memory loaded at
-// power-on: ports token_valid, token_store (a pass begins; it gives nothing) and stream c. Passes
-// go through the layers in order.
+// power-on: ports token_valid, token_store (a pass begins; it gives nothing), token_more (the
+// next is of the same layer) and stream c.
 func constantTable(lib *Lib, heads, layers int) *ir.Module {
 	name := fmt.Sprintf("consmax_constants_h%d_y%d", heads, layers)
 	doc := fmt.Sprintf("ConSmax constants of %d layers of %d heads. One a cycle, the first 2 cycles after the pass began.", layers, heads)
 	return lib.module("consmax", name, doc, func(m *ir.Module) {
 		begin := m.In("token_valid", ir.Bits(1), "a pass begins; the constants of the one before have left")
 		store := m.In("token_store", ir.Bits(1), "the pass only stores")
+		more := m.In("token_more", ir.Bits(1), "the next pass is of the same layer")
 		m.Group("token")
 		out := ConSmax{}.constants()
 		take := output(m, out)
@@ -121,7 +122,7 @@ func constantTable(lib *Lib, heads, layers int) *ir.Module {
 		_, lastHead := counter(m, "head", heads, issue)
 		busy.SetEn(begin.Or(issue.And(lastHead)), begin.And(store.Not()))
 		w := ir.ClogTwo(heads * layers)
-		layer := stepper(m, "layer_base", w, heads, layers, begin)
+		layer := stepper(m, "layer_base", w, heads, layers, begin.And(more.Not()))
 		addr := m.Reg("address", ir.Bits(w), 0)
 		addr.SetEn(begin.Or(issue), begin.Mux(layer, addr.Q.AddK(1)))
 		mem := m.Instance("u_table", table(lib, heads*layers, scoreBits+recipBits)).In("re", issue).In("raddr", addr.Q)

@@ -89,15 +89,17 @@ func (b KVCache) Build(lib *Lib) *ir.Module {
 		keys.state()
 		values.state()
 		begin := token.ready(keys.idle.And(values.idle))
-		at := newRing(m, b.Context, b.Layers, begin, token.fields[0])
+		at := newRing(m, b.Context, b.Layers, begin, token)
 		fold, row, lastFold, lastRow := at.fold(b.Banks)
 		reads := token.fields[1].Not()
 
+		keys.place(at.order)
+		values.place(at.order)
 		keys.lastInner, keys.lastFold, keys.lastRow = m.K(16, uint64(b.HeadChannels-1)), lastFold, lastRow
 		values.lastInner, values.lastFold = at.lastUsed, m.K(16, uint64(b.valueFolds()-1))
 		values.lastRow = m.K(ir.ClogTwo(b.Banks), uint64((b.HeadChannels-1)%b.Banks))
 		keys.write(k, begin, reads, func(head, channel, headEnd *ir.Node) (bank, addr *ir.Node) {
-			base := stepper(m, "k_head_base", keys.addrBits(), keys.stride*keys.folds, b.Layers*b.KVHeads, headEnd)
+			base := keys.base("k_head_base", keys.stride*keys.folds, headEnd)
 			foldBase := fold.ZExt(keys.addrBits()).Mul(m.K(keys.addrBits(), uint64(keys.stride)))
 			return row, base.Add(foldBase).Add(fit(channel, keys.addrBits()))
 		})
@@ -105,7 +107,7 @@ func (b KVCache) Build(lib *Lib) *ir.Module {
 			lane := m.Reg("v_lane", ir.Bits(ir.ClogTwo(b.Banks)), 0)
 			foldEnd := headEnd.Or(fire.And(lane.Q.EqK(uint64(b.Banks - 1)))).Named("v_fold_end")
 			lane.SetEn(fire, foldEnd.Mux(m.K(lane.Type.W, 0), lane.Q.AddK(1)))
-			base := stepper(m, "v_fold_base", values.addrBits(), values.stride, b.Layers*b.KVHeads*values.folds, foldEnd)
+			base := values.base("v_fold_base", values.stride, foldEnd)
 			return lane.Q, base.Add(fit(at.newest, values.addrBits()))
 		})
 		keys.read(begin, takeK, out[0])
@@ -133,6 +135,7 @@ type kvHalf struct {
 	writing, heads               *ir.Reg  // elements are still to come; heads that can be read
 	reads                        *ir.Reg  // the pass reads
 	idle, headDone               *ir.Node // a head has been written
+	begin, layer                 *ir.Node // a pass begins; where the banks' words of its layer do
 	we, waddr, wdata             *ir.Node
 }
 
@@ -145,8 +148,20 @@ func (h *kvHalf) state() {
 	h.idle = h.writing.Q.Not().And(h.heads.Q.EqK(0)).Named(h.name + "_idle")
 }
 
-// write takes the token's elements; place gives bank and address of the next one.
-func (h *kvHalf) write(x source, begin, reads *ir.Node, place func(fire, channel, headEnd *ir.Node) (bank, addr *ir.Node)) {
+// place finds the words of a pass's layer.
+func (h *kvHalf) place(o order) {
+	h.begin = o.begin
+	h.layer = stepper(h.m, h.name+"_layer_base", h.addrBits(), h.stride*h.folds*h.KVHeads, h.Layers, o.nextLayer)
+}
+
+// base begins at the first word of the pass's layer and moves on by step in each cycle with en.
+func (h *kvHalf) base(name string, step int, en *ir.Node) *ir.Node {
+	r := h.m.Reg(name, ir.Bits(h.addrBits()), 0)
+	return r.SetEn(h.begin.Or(en), h.begin.Mux(h.layer, r.Q.AddK(int64(step))))
+}
+
+// write takes the token's elements; at gives bank and address of the next one.
+func (h *kvHalf) write(x source, begin, reads *ir.Node, at func(fire, channel, headEnd *ir.Node) (bank, addr *ir.Node)) {
 	fire := x.ready(h.writing.Q)
 	channel, lastChannel := counter(h.m, h.name+"_channel", h.HeadChannels, fire)
 	headEnd := fire.And(lastChannel).Named(h.name + "_head_end")
@@ -154,7 +169,7 @@ func (h *kvHalf) write(x source, begin, reads *ir.Node, place func(fire, channel
 	h.writing.SetEn(begin.Or(headEnd.And(lastHead)), begin)
 	h.reads.SetEn(begin, reads)
 	h.headDone = headEnd.And(h.reads.Q).Named(h.name + "_head_done")
-	bank, addr := place(fire, channel, headEnd)
+	bank, addr := at(fire, channel, headEnd)
 	h.we, h.waddr, h.wdata = oneHot(bank, h.Banks).And(fire), addr, x.fields[0]
 }
 
@@ -179,13 +194,12 @@ func (h *kvHalf) read(begin, take *ir.Node, s Stream) {
 	count(h.heads, h.headDone, headEnd)
 
 	block := h.stride * h.folds
-	layer := stepper(m, name+"_layer_base", w, block*h.KVHeads, h.Layers, begin)
 	head := m.Reg(name+"_read_head", ir.Bits(w), 0)
 	next := head.Q.AddK(int64(block)).Named(name + "_next_head") // of no use after the last
-	head.SetEn(begin.Or(headEnd), begin.Mux(layer, next))
+	head.SetEn(begin.Or(headEnd), begin.Mux(h.layer, next))
 	base := m.Reg(name+"_read_base", ir.Bits(w), 0)
 	again := lastQuery.Mux(next, head.Q)
-	base.SetEn(begin.Or(ends), begin.Mux(layer, lastFold.Mux(again, base.Q.AddK(int64(h.stride)))))
+	base.SetEn(begin.Or(ends), begin.Mux(h.layer, lastFold.Mux(again, base.Q.AddK(int64(h.stride)))))
 
 	banks := m.Array(name+"_bank", sram(h.lib, h.Layers*h.KVHeads*block, ir.Bits(8)), 1, h.Banks).
 		Each("we", h.we).In("waddr", h.waddr).In("wdata", h.wdata).
@@ -208,7 +222,7 @@ func (b KVCache) Arithmetic(in [][]Beat) [][]Beat {
 	}
 	var keys, values []Beat
 	for pass, token := range in[0] {
-		layer := at.begin(token[0][0] == 1)
+		layer := at.begin(token)
 		k[layer][at.slot], v[layer][at.slot] = in[1][pass*n:(pass+1)*n], in[2][pass*n:(pass+1)*n]
 		if token[1][0] == 1 {
 			continue
@@ -250,7 +264,7 @@ func (b KVCache) Cycles(in [][]Beat) int {
 	at := position{context: b.Context, layers: b.Layers}
 	now, end := 0, 0
 	for _, token := range in[0] {
-		at.begin(token[0][0] == 1)
+		at.begin(token)
 		if token[1][0] == 1 {
 			now += 1 + b.KVHeads*b.HeadChannels
 			continue
@@ -274,17 +288,25 @@ func randomKVCache(r *rand.Rand) Block {
 func kvCacheWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(KVCache)
 	in, _ := b.Streams()
-	tokens := tokenWork(r, (1+r.Intn(14))*b.Layers)
+	tokens := tokenWork(r, 1+r.Intn(14), b.Layers)
 	n := len(tokens) * b.KVHeads * b.HeadChannels
 	return [][]Beat{tokens, RandomBeats(r, in[1], n, extreme), RandomBeats(r, in[2], n, extreme)}
 }
 
-// tokenWork is passes, some of which begin a sequence and some of which only store; the last
-// one does not.
-func tokenWork(r *rand.Rand, passes int) []Beat {
-	var tokens []Beat
-	for i := range passes {
-		tokens = append(tokens, Beat{flag(r.Intn(10) == 0), flag(i < passes-1 && r.Intn(4) == 0)})
+// tokenWork is the passes of tokens in blocks of one to four, some of which begin a sequence
+// and some of which only store; the last one does not.
+func tokenWork(r *rand.Rand, tokens, layers int) []Beat {
+	var beats []Beat
+	for tokens > 0 {
+		n := min(oddSize(r, 4), tokens)
+		first := r.Intn(8) == 0
+		for range layers {
+			for i := range n {
+				beats = append(beats, Beat{flag(first), flag(r.Intn(4) == 0), flag(i < n-1)})
+			}
+		}
+		tokens -= n
 	}
-	return tokens
+	beats[len(beats)-1][1] = flag(false)
+	return beats
 }

@@ -47,7 +47,7 @@ func (b RelBias) Build(lib *Lib) *ir.Module {
 		take := output(m, out[0])
 		busy := m.Reg("busy", ir.Bits(1), 0)
 		begin := token.ready(busy.Q.Not())
-		at := newRing(m, b.Context, b.Layers, begin, token.fields[0])
+		at := newRing(m, b.Context, b.Layers, begin, token)
 		full := m.Reg("out_valid", ir.Bits(1), 0)
 		may := full.Q.Not().Or(take).Named("may")
 		issue := busy.Q.And(may).Named("issue")
@@ -64,7 +64,7 @@ func (b RelBias) Build(lib *Lib) *ir.Module {
 		older := at.newest.Sub(slot.Q).Named("older") // modulo a power of two; Context is to be added if negative
 		ahead := at.newest.Ltu(slot.Q).Named("ahead")
 		distance := ahead.Mux(older.AddK(int64(b.Context)), older).Named("distance")
-		layer := stepper(m, "layer_base", w, b.Heads*b.Context, b.Layers, begin)
+		layer := stepper(m, "layer_base", w, b.Heads*b.Context, b.Layers, at.nextLayer)
 		base := m.Reg("head_base", ir.Bits(w), 0)
 		base.SetEn(begin.Or(headEnd), begin.Mux(layer, base.Q.AddK(int64(b.Context))))
 
@@ -96,7 +96,7 @@ func (b RelBias) Arithmetic(in [][]Beat) [][]Beat {
 	var out []Beat
 	at := position{context: b.Context, layers: b.Layers}
 	for _, token := range in[0] {
-		layer := at.begin(token[0][0] == 1)
+		layer := at.begin(token)
 		if token[1][0] == 1 {
 			continue
 		}
@@ -115,7 +115,7 @@ func (b RelBias) Cycles(in [][]Beat) int {
 	now, end := 0, 0
 	at := position{context: b.Context, layers: b.Layers}
 	for _, token := range in[0] {
-		at.begin(token[0][0] == 1)
+		at.begin(token)
 		now++
 		if token[1][0] == 0 {
 			now += b.Heads * at.cnt
@@ -143,5 +143,5 @@ func randomBias(r *rand.Rand, heads, context int) [][]int16 {
 }
 
 func relBiasWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
-	return [][]Beat{tokenWork(r, (1+r.Intn(14))*blk.(RelBias).Layers)}
+	return [][]Beat{tokenWork(r, 1+r.Intn(14), blk.(RelBias).Layers)}
 }

@@ -3,43 +3,81 @@ package hw
 import "ohmloom/ir"
 
 // tokenStream begins a pass of an attention engine: one layer of one token.
+//
+// Tokens come in blocks, one token in decode and any number in prefill: all tokens of a block
+// in layer 0, then all of them in layer 1 and so on. more is up in all beats of a block in a
+// layer but the last; a block has as many tokens in each layer.
 func tokenStream() Stream {
 	return Stream{Name: "token", Doc: "begins a pass: one layer of one token", Fields: []Field{
-		{"first", ir.Bits(1), false, "the token begins a sequence; looked at in layer 0"},
+		{"first", ir.Bits(1), false, "the token begins a sequence; looked at in the first token of a block, in layer 0"},
 		{"store", ir.Bits(1), false, "only write k and v"},
+		{"more", ir.Bits(1), false, "the block's next token follows, in the same layer"},
 	}}
 }
 
+// order is the order of passes in hardware: where the position in the sequence moves on with
+// a pass, and where it goes back to that of the block's first token, which is in all layers
+// but the first.
+type order struct {
+	m            *ir.Module
+	begin        *ir.Node // a pass begins
+	nextLayer    *ir.Node // and is the last of the layer
+	within       *ir.Node // the pass to begin is not a block's first
+	moves        *ir.Node // a pass begins and the position moves on
+	anew         *ir.Node // it would be that of a sequence's first token
+	opens, turns *ir.Node // a block begins in layer 0; in another layer; nil with one layer
+}
+
+// newOrder is the order of passes that begin with begin, by a beat of token. It sets within:
+// the next pass is not a block's first.
+func newOrder(m *ir.Module, layers int, within *ir.Reg, begin *ir.Node, token source) order {
+	first, more := token.fields[0], token.fields[2]
+	o := order{m: m, begin: begin, nextLayer: begin.And(more.Not()).Named("next_layer"), moves: begin}
+	o.within = within.SetEn(begin, more)
+	if layers > 1 {
+		_, last := counter(m, "layer", layers, o.nextLayer)
+		top := m.Reg("layer_0", ir.Bits(1), 1).SetEn(o.nextLayer, last)
+		o.opens = begin.And(top).And(o.within.Not()).Named("opens")
+		o.turns = top.Or(o.within).Not().Named("turns")
+		o.moves = begin.And(o.turns.Not()).Named("moves_on")
+	}
+	empty := m.Reg("empty", ir.Bits(1), 1).SetEn(begin, m.K(1, 0))
+	o.anew = first.And(o.within.Not()).Or(empty).Named("anew")
+	return o
+}
+
+// set gives r the value next when the position moves on, and that of the block's first token
+// when the position goes back.
+func (o order) set(r *ir.Reg, name string, next *ir.Node) {
+	if o.turns == nil {
+		r.SetEn(o.begin, next)
+		return
+	}
+	opened := o.m.DataReg(name+"_opened", r.Type).SetEn(o.opens, next)
+	r.SetEn(o.begin, o.turns.Mux(opened, next))
+}
+
 // ring is the position of the newest token in a KV cache of context slots, in hardware.
-// Passes go through the layers of a token in order, and the position moves on with layer 0.
 // Values hold from the cycle after the one in which a pass begins.
 type ring struct {
-	m                *ir.Module
+	order
 	context          int
-	moves, restart   *ir.Node // the position moves on; to slot 0
+	restart          *ir.Node // the position moves on to slot 0
 	wrapped          *ir.Node // all slots hold tokens
 	newest, lastUsed *ir.Node // slot of the newest token; last slot that holds one
 }
 
-// newRing is a ring whose passes begin with begin; first says that the token begins a
-// sequence.
-func newRing(m *ir.Module, context, layers int, begin, first *ir.Node) ring {
-	moves := begin
-	if layers > 1 {
-		_, lastLayer := counter(m, "layer", layers, begin)
-		moves = begin.And(m.Reg("layer_0", ir.Bits(1), 1).SetEn(begin, lastLayer))
-	}
-	moves = moves.Named("moves_on")
+// newRing is a ring whose passes begin with begin, by a beat of token.
+func newRing(m *ir.Module, context, layers int, begin *ir.Node, token source) ring {
 	w := ir.ClogTwo(context)
-	empty := m.Reg("empty", ir.Bits(1), 1).SetEn(moves, m.K(1, 0))
+	r := ring{order: newOrder(m, layers, m.Reg("within", ir.Bits(1), 0), begin, token), context: context}
 	slot := m.Reg("slot", ir.Bits(w), 0)
 	wrapped := m.Reg("wrapped", ir.Bits(1), 0)
-	anew := first.Or(empty).Named("anew")
 	atEnd := slot.Q.EqK(uint64(context - 1)).Named("at_end")
-	restart := anew.Or(atEnd).Named("restart")
-	slot.SetEn(moves, restart.Mux(m.K(w, 0), slot.Q.AddK(1)))
-	wrapped.SetEn(moves, anew.Not().And(wrapped.Q.Or(atEnd)))
-	r := ring{m: m, context: context, moves: moves, restart: restart, wrapped: wrapped.Q, newest: slot.Q}
+	r.restart = r.anew.Or(atEnd).Named("restart")
+	r.set(slot, "slot", r.restart.Mux(m.K(w, 0), slot.Q.AddK(1)))
+	r.set(wrapped, "wrapped", r.anew.Not().And(wrapped.Q.Or(atEnd)))
+	r.wrapped, r.newest = wrapped.Q, slot.Q
 	r.lastUsed = r.last("last_slot", context-1, slot.Q)
 	return r
 }
@@ -56,8 +94,8 @@ func (r ring) fold(rows int) (fold, row, lastFold, lastRow *ir.Node) {
 	inFold := m.Reg("row", ir.Bits(wr), 0)
 	folds := m.Reg("fold", ir.Bits(wf), 0)
 	rowEnd := inFold.Q.EqK(uint64(rows - 1)).Named("row_end")
-	inFold.SetEn(r.moves, r.restart.Or(rowEnd).Mux(m.K(wr, 0), inFold.Q.AddK(1)))
-	folds.SetEn(r.moves, r.restart.Mux(m.K(wf, 0), folds.Q.Add(rowEnd.ZExt(wf))))
+	r.set(inFold, "row", r.restart.Or(rowEnd).Mux(m.K(wr, 0), inFold.Q.AddK(1)))
+	r.set(folds, "fold", r.restart.Mux(m.K(wf, 0), folds.Q.Add(rowEnd.ZExt(wf))))
 	return folds.Q, inFold.Q, r.last("last_fold", (r.context-1)/rows, folds.Q), r.last("last_row", (r.context-1)%rows, inFold.Q)
 }
 
@@ -74,21 +112,29 @@ func stepper(m *ir.Module, name string, w, step, n int, en *ir.Node) *ir.Node {
 // position is the ring in plain integers: how many slots hold tokens and which one is the
 // newest, before and after any pass.
 type position struct {
-	context, layers int
-	pass, slot, cnt int
+	context, layers  int
+	slot, cnt        int
+	layer            int  // of the next pass
+	within           bool // it is not a block's first
+	openSlot, opened int  // slot and cnt after the block's first token
 }
 
-// begin moves on to the next pass and gives its layer.
-func (p *position) begin(first bool) (layer int) {
-	layer = p.pass % p.layers
-	p.pass++
-	if layer > 0 {
-		return layer
-	}
-	if p.cnt == 0 || first {
+// begin moves on to the pass of a beat of stream token and gives its layer.
+func (p *position) begin(token Beat) (layer int) {
+	layer = p.layer
+	switch {
+	case !p.within && layer > 0:
+		p.slot, p.cnt = p.openSlot, p.opened
+	case p.cnt == 0 || !p.within && token[0][0] == 1:
 		p.slot, p.cnt = 0, 1
-		return 0
+	default:
+		p.slot, p.cnt = (p.slot+1)%p.context, min(p.cnt+1, p.context)
 	}
-	p.slot, p.cnt = (p.slot+1)%p.context, min(p.cnt+1, p.context)
-	return 0
+	if !p.within {
+		p.openSlot, p.opened = p.slot, p.cnt
+	}
+	if p.within = token[2][0] == 1; !p.within {
+		p.layer = (layer + 1) % p.layers
+	}
+	return layer
 }

@@ -6,9 +6,10 @@ import (
 	"ohmloom/ir"
 )
 
-// Spread is the decode attention engine of the `spread` mode: one token's attention over a
-// KV cache that is spread over all columns. It computes the attention of the integer
-// numerics, heads one after the other, and keeps all Rows x Cols multipliers busy.
+// Spread is the attention engine of the `spread` mode: the attention of one token, or of a
+// block of tokens one after the other, over a KV cache that is spread over all columns. It
+// computes the attention of the integer numerics, heads one after the other, and keeps all
+// Rows x Cols multipliers busy.
 //
 // Each column is a dot product of Rows operands a cycle beside its own bank of the cache: a
 // word of Rows bytes a cycle meets an operand that all columns share, products are added by a
@@ -40,6 +41,13 @@ import (
 // The banks then hold two KV heads: while the array works on one, the keys and values of the
 // next come in. A KV head costs its slots' beats, and those to write the token's k and v; the
 // array idles while the first K comes, the port while the last head's AV runs.
+//
+// Tokens may come in blocks (prefill; see tokenStream): each token then sees those up to
+// itself, as if they came one after the other. A token's k and v are written while the array
+// still works on the token before, head by head where they take the place of older ones that
+// it still needs, so that the tokens of a block follow one another without a gap. No fold is
+// larger for it, because each multiplier is busy already. With a memory port keys and values
+// are fetched again for each token.
 //
 // Streams: token begins a pass, one layer of one token; then q takes ceil(HeadChannels /
 // Rows) beats a head, k as many a KV head, v ceil(HeadChannels/Cols) a KV head, and y gives

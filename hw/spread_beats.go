@@ -4,8 +4,9 @@ import "fmt"
 
 // Pass is one layer of one token for an attention engine.
 type Pass struct {
-	First bool   // the token begins a sequence; looked at in layer 0
+	First bool   // the token begins a sequence; looked at in the first token of a block, in layer 0
 	Store bool   // only write K and V: there is no Q and no output
+	More  bool   // the block's next token follows, in the same layer; see AttentionEngine
 	Q     []int8 // [Heads][HeadChannels]
 	K, V  []int8 // [KVHeads][HeadChannels]
 }
@@ -16,7 +17,7 @@ type Pass struct {
 func (b Spread) Beats(passes []Pass) [][]Beat {
 	in := make([][]Beat, 4)
 	for _, p := range passes {
-		in[0] = append(in[0], Beat{flag(p.First), flag(p.Store)})
+		in[0] = append(in[0], Beat{flag(p.First), flag(p.Store), flag(p.More)})
 		if !p.Store {
 			in[1] = append(in[1], b.channels(p.Q, b.Heads, b.Rows)...)
 		}

@@ -50,17 +50,17 @@ func delay(m *ir.Module, name string, n *ir.Node, cycles int) *ir.Node {
 // place is a number as lo + size * hi.
 type place struct{ lo, hi *ir.Node }
 
-// slotPlace counts the slots of a ring of n, from 0 again on restart; size is that of lo.
-// The second result is the last slot in use: the present one, or the ring's last when all
-// are in use.
-func slotPlace(m *ir.Module, name string, n, size int, step, restart, all *ir.Node) (at, last place) {
+// slotPlace is the present slot of a ring of n; size is that of lo. The second result is the
+// last slot in use: the present one, or the ring's last when all are in use.
+func slotPlace(o order, name string, n, size int, all *ir.Node) (at, last place) {
+	m := o.m
 	lo := m.Reg(name+"_lo", ir.Bits(ir.ClogTwo(size)), 0)
 	hi := m.Reg(name+"_hi", ir.Bits(ir.ClogTwo(ceilDiv(n, size))), 0)
 	loEnd, hiEnd := m.K(lo.Type.W, uint64((n-1)%size)), m.K(hi.Type.W, uint64((n-1)/size))
-	zero := restart.Or(lo.Q.Eq(loEnd).And(hi.Q.Eq(hiEnd))).Named(name + "_zero")
+	zero := o.anew.Or(lo.Q.Eq(loEnd).And(hi.Q.Eq(hiEnd))).Named(name + "_zero")
 	carry := lo.Q.EqK(uint64(size - 1))
-	lo.SetEn(step, zero.Or(carry).Mux(m.K(lo.Type.W, 0), lo.Q.AddK(1)))
-	hi.SetEn(step, zero.Mux(m.K(hi.Type.W, 0), carry.Mux(hi.Q.AddK(1), hi.Q)))
+	o.set(lo, name+"_lo", zero.Or(carry).Mux(m.K(lo.Type.W, 0), lo.Q.AddK(1)))
+	o.set(hi, name+"_hi", zero.Mux(m.K(hi.Type.W, 0), carry.Mux(hi.Q.AddK(1), hi.Q)))
 	return place{lo.Q, hi.Q}, place{all.Mux(loEnd, lo.Q), all.Mux(hiEnd, hi.Q)}
 }
 

@@ -77,7 +77,6 @@ func (e *spreading) word(isV, outer, inner *ir.Node) *ir.Node {
 // of the head's keys and values, as soon as the banks have room for them.
 func (e *spreading) port() {
 	m, parts, bytes := e.m, e.portParts(), e.portBytes()
-	works := m.Reg("works", ir.Bits(1), 0)
 	phase := m.Reg("phase", ir.Bits(2), portWriteK)
 	is := func(p uint64) *ir.Node { return phase.Q.EqK(p) }
 	writeK, writeV := is(portWriteK), is(portWriteV)
@@ -118,10 +117,10 @@ func (e *spreading) port() {
 	e.room = newCredit(m, "head_room", portHeads, portHeads)
 	begins := loop.part.Q.EqK(0).And(loop.inner.Q.EqK(0)).And(loop.outer.Q.EqK(0)).And(is(portReadK)).Named("fetch_begins")
 	offered := reads.Mux(begins.Not().Or(e.room.some()), isV.Mux(e.v.valid, e.k.valid))
-	valid := works.Q.And(offered).Named("asks")
+	valid := e.writes.Q.And(offered).Named("asks")
 	ready, out := sliced(e.lib, m, "u_mem", valid, []*ir.Node{reads.Not(), addr, data, mask})
-	e.k.ready(works.Q.And(writeK).And(ready))
-	e.v.ready(works.Q.And(writeV).And(ready).And(loop.partEnd))
+	e.k.ready(e.writes.Q.And(writeK).And(ready))
+	e.v.ready(e.writes.Q.And(writeV).And(ready).And(loop.partEnd))
 	step := valid.And(ready).Named("ask")
 	loop.step(step)
 	e.fetches = step.And(begins).Named("fetches")
@@ -130,12 +129,11 @@ func (e *spreading) port() {
 	headEnd := phaseEnd.And(is(portReadV).Or(writeV.And(e.stores))).Named("asked")
 	phase.SetEn(phaseEnd, headEnd.Mux(k(2, portWriteK), phase.Q.AddK(1)))
 	_, lastHead := counter(m, "ask_kv", e.KVHeads, headEnd)
-	heads, size := e.Layers*e.KVHeads, e.headWords()*parts
-	over := nextHead.Q.EqK(uint64((heads - 1) * size))
-	nextHead.SetEn(headEnd, over.Mux(k(aw, 0), nextHead.Q.AddK(int64(size))))
+	size := e.headWords() * parts
+	layer := stepper(m, "layer_base", aw, e.KVHeads*size, e.Layers, e.nextLayer)
+	nextHead.SetEn(e.fire.Or(headEnd), e.fire.Mux(layer, nextHead.Q.AddK(int64(size))))
 	passEnd := headEnd.And(lastHead)
-	works.SetEn(e.fire.Or(passEnd), e.fire)
-	e.stored = passEnd
+	e.writes.SetEn(e.fire.Or(passEnd), e.fire)
 
 	_, outs := e.Streams()
 	taken := output(m, outs[1])
@@ -151,8 +149,10 @@ func (e *spreading) fill(asked *ir.Node) {
 	iw, ow := ir.ClogTwo(max(e.kChunks(), e.vGroups())), ir.ClogTwo(max(e.kSlots(), e.vRounds()))
 	k := func(w, v int) *ir.Node { return m.K(w, uint64(v)) }
 	isV := m.Reg("fill_v", ir.Bits(1), 0)
-	loop := newKVLoop(m, "fill", k(pw, parts-1), isV.Q.Mux(e.lastR.hi.ZExt(iw), k(iw, e.kChunks()-1)),
-		isV.Q.Mux(k(ow, e.vRounds()-1), e.lastC.hi.ZExt(ow)))
+	of := m.Reg("fill_turn", ir.Bits(1), 0)
+	lastC, lastR := e.flight.lastC.hi.Pick(of.Q), e.flight.lastR.hi.Pick(of.Q)
+	loop := newKVLoop(m, "fill", k(pw, parts-1), isV.Q.Mux(lastR.ZExt(iw), k(iw, e.kChunks()-1)),
+		isV.Q.Mux(k(ow, e.vRounds()-1), lastC.ZExt(ow)))
 	due := newCredit(m, "due", portHeads*e.headWords()*parts, 0)
 	fire := e.fillIn.ready(due.some())
 	due.set(asked, fire)
@@ -160,6 +160,9 @@ func (e *spreading) fill(asked *ir.Node) {
 	ends := fire.And(loop.ends).Named("filled")
 	isV.SetEn(ends, isV.Q.Not())
 	e.newKeys, e.newValues = ends.And(isV.Q.Not()), ends.And(isV.Q)
+
+	_, lastHead := counter(m, "fill_kv", e.KVHeads, e.newValues)
+	of.SetEn(e.newValues.And(lastHead), of.Q.Not())
 
 	w := ir.ClogTwo(e.bankWords())
 	base := stepper(m, "fill_head", w, e.headWords(), portHeads, e.newValues)

@@ -25,9 +25,10 @@ func (b Spread) softmax(lib *Lib) *ir.Module {
 		s.load = m.In("sums_valid", ir.Bits(1), "scores of Cols slots")
 		s.tail = m.In("sums_tail", ir.Bits(1), "the last slots of the head")
 		s.sums = m.In("sums", ir.Vec(b.Cols, b.sumBits()), "products of q and k")
+		s.turn = m.In("sums_turn", ir.Bits(1), "which of the passes on their way they belong to")
 		m.Group("sums")
-		s.last.lo = m.In("last_col", ir.Bits(ir.ClogTwo(b.Cols)), "column of the last slot in use")
-		s.last.hi = m.In("last_slot", ir.Bits(ir.ClogTwo(b.kSlots())), "and its number within the column")
+		s.last.lo = m.In("last_col", ir.Vec(flightPasses, ir.ClogTwo(b.Cols)), "column of the last slot in use, by pass")
+		s.last.hi = m.In("last_slot", ir.Vec(flightPasses, ir.ClogTwo(b.kSlots())), "and its number within the column")
 		scores, first, last := s.serialise()
 		s.second(s.maximum(scores, first, last))
 	})
@@ -39,6 +40,7 @@ type spreadSoftmax struct {
 	m                *ir.Module
 	lib              *Lib
 	load, tail, sums *ir.Node
+	turn             *ir.Node // of the pass of sums
 	last             place
 	fifo             *ir.Inst // scores between the passes
 	stored           *ir.Node // a word of scores goes into the fifo
@@ -56,7 +58,7 @@ func (s *spreadSoftmax) serialise() (scores, first, last *ir.Node) {
 	fresh := m.Reg("fresh", ir.Bits(1), 1) // the next part is a head's first
 	fresh.SetEn(goes.Q, ends)
 
-	used := upTo(s.last.lo, s.Cols).Or(s.tail.Not())
+	used := upTo(s.last.lo.Pick(s.turn), s.Cols).Or(s.tail.Not())
 	shift := func(name string, in *ir.Node) *ir.Node {
 		r := m.DataReg(name, in.Type)
 		if n == 1 {
@@ -95,11 +97,14 @@ func (s *spreadSoftmax) serialise() (scores, first, last *ir.Node) {
 // two neighbouring rows; the remainder of d is the same in all parts of a head.
 func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 	m, lanes, words := s.m, s.Lanes, s.Context/s.Lanes
-	low := m.In("distance_lane", ir.Bits(ir.ClogTwo(lanes)), "distance of slot 0, modulo Lanes")
-	high := m.In("distance_row", ir.Bits(ir.ClogTwo(words)), "distance of slot 0, divided by Lanes")
+	lows := m.In("distance_lane", ir.Vec(flightPasses, ir.ClogTwo(lanes)), "distance of slot 0, modulo Lanes, by pass")
+	highs := m.In("distance_row", ir.Vec(flightPasses, ir.ClogTwo(words)), "distance of slot 0, divided by Lanes")
 	depth := s.Layers * s.Heads * words
 	w := ir.ClogTwo(depth)
-	layer := m.In("bias_layer", ir.Bits(w), "where the layer's biases begin")
+	layers := m.In("bias_layer", ir.Vec(flightPasses, w), "where the layer's biases begin")
+	present := m.DataReg("turn", ir.Bits(1)).SetEn(s.load, s.turn)
+	of := s.load.Mux(s.turn, present)
+	layer, high := layers.Pick(of), highs.Pick(of)
 	base := stepper(m, "bias_base", w, words, s.Heads, ends)
 	if s.Heads > 1 { // the first part of the next head may be asked for while this head ends
 		over := base.EqK(uint64((s.Heads - 1) * words))
@@ -113,7 +118,7 @@ func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 	below := before(at)
 	row.SetEn(next, below)
 
-	addr := upTo(low, lanes).Mux(total(w, layer, base, at), total(w, layer, base, below))
+	addr := upTo(lows.Pick(of), lanes).Mux(total(w, layer, base, at), total(w, layer, base, below))
 	table := m.Array("bias", table(s.lib, depth, 16), 1, lanes).PerCol("raddr", addr).In("re", next)
 	word := m.OutOf(table, "rdata")
 
@@ -121,6 +126,7 @@ func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 	for i := 1; i < lanes; i++ {
 		turned = turned.Join(word.Elem(lanes - i))
 	}
+	low := lows.Pick(present) // a cycle later
 	for bit := 0; 1<<bit < lanes; bit++ {
 		by := 1 << bit
 		turned = low.Bit(bit).Mux(turned.Elems(lanes-by, by).Join(turned.Elems(0, lanes-by)), turned)
@@ -167,8 +173,11 @@ func (s *spreadSoftmax) second(known, most *ir.Node) {
 	m, n := s.m, s.parts()
 	reads := m.Reg("reads", ir.Bits(1), 0)
 	_, lastPart := counter(m, "read_part", n, reads.Q)
-	slot := m.Reg("read_slot", s.last.hi.Type, 0)
-	over := slot.Q.Eq(s.last.hi).And(lastPart).Named("over")
+	slot := m.Reg("read_slot", ir.Bits(s.last.hi.Type.W), 0)
+	of := m.Reg("read_turn", ir.Bits(1), 0)
+	over := slot.Q.Eq(s.last.hi.Pick(of.Q)).And(lastPart).Named("over")
+	_, lastHead := counter(m, "read_head", s.Heads, reads.Q.And(over))
+	of.SetEn(reads.Q.And(over).And(lastHead), of.Q.Not())
 	slot.SetEn(reads.Q.And(lastPart), over.Mux(m.K(slot.Type.W, 0), slot.Q.AddK(1)))
 	reads.SetEn(known.Or(over), known)
 	fresh := m.Reg("read_first", ir.Bits(1), 1)

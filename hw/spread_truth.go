@@ -29,7 +29,7 @@ func (b Spread) passes(in [][]Beat) []pass {
 	at := position{context: b.Context, layers: b.Layers}
 	for i, t := range in[0] {
 		p := pass{store: t[1][0] == 1}
-		p.layer = at.begin(t[0][0] == 1)
+		p.layer = at.begin(t)
 		p.slot, p.slots = at.slot, at.cnt
 		if !p.store {
 			p.q = rows(0, b.Heads, b.Rows)
@@ -110,7 +110,7 @@ func (b Spread) traffic(in [][]Beat) (requests, fills []Beat) {
 	ks, vs := in[2], in[3]
 	at := position{context: b.Context, layers: b.Layers}
 	for _, t := range in[0] {
-		layer := at.begin(t[0][0] == 1)
+		layer := at.begin(t)
 		for h := range b.KVHeads {
 			base := (layer*b.KVHeads + h) * b.headWords()
 			word := func(row, part int) int { return (base+row)*b.portParts() + part }
@@ -194,13 +194,27 @@ func attend(q []int64, keys, values [][]int64, bias []int16) []int64 {
 // token.
 type timing struct {
 	Spread
-	last   int   // the pass before was over
-	query  int   // the last q beat was taken
-	free   int   // the array could begin, an operation later
-	norm   int   // the normalisation could begin another word
-	port   int   // the last request was made
-	freed  []int // when each head left the buffers, all passes
-	groups []int // when each KV head of the pass was done with
+	last  int   // the block before was over
+	query int   // the last q beat was taken
+	free  int   // the array could begin, an operation later
+	norm  int   // the normalisation could begin another word
+	freed []int // when each head left the buffers, all blocks
+
+	// Of the present block.
+	passes []passTime
+	wrote  int   // the last beat of k or v was taken, with a port the last request made
+	at     int   // pass that writes
+	head   int   // and its KV head; -1: it has not begun
+	begins []int // when each pass that gives outputs began
+	groups []int // when each of their KV heads was done with
+	slots  []int // how many slots each uses
+}
+
+// passTime is what a pass's time depends on.
+type passTime struct {
+	slots  int  // in use
+	store  bool // it gives no outputs
+	reuses bool // its slot was in use before
 }
 
 // Cycles follows the schedule operation by operation: the array takes QK of the next head as
@@ -211,25 +225,27 @@ type timing struct {
 //
 //	H (A + B) + ceil(HeadChannels/Rows) + sumLatency() + Cols/Lanes + 7
 //
-// when the softmax of the last head is hidden behind the AV of the heads before it.
+// when the softmax of the last head is hidden behind the AV of the heads before it. The
+// passes of a block follow one another without a gap when a pass's k and v come in within the
+// time of the one before: H (A + B) more for each.
 func (b Spread) Cycles(in [][]Beat) int {
-	t := &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1, port: -1}
+	t := &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1}
 	at := position{context: b.Context, layers: b.Layers}
-	for _, beat := range in[0] {
-		at.begin(beat[0][0] == 1)
-		if beat[1][0] == 1 {
-			t.last += 1 + b.KVHeads*b.writeTime()
-			t.port = t.last
-			continue
+	for i, beat := range in[0] {
+		layer, before := at.layer, at.cnt
+		within := at.within
+		at.begin(beat)
+		t.passes = append(t.passes, passTime{slots: at.cnt, store: beat[1][0] == 1, reuses: within && at.cnt == before})
+		if layer != at.layer || !at.within || i == len(in[0])-1 {
+			t.block()
 		}
-		t.pass(at.cnt)
 	}
 	last := -1
 	if len(t.freed) > 0 {
 		last = t.freed[len(t.freed)-1] + outLatency
 	}
 	if b.Port > 0 {
-		last = max(last, t.port+1)
+		last = max(last, t.wrote+1)
 	}
 	return last + 1
 }
@@ -242,55 +258,90 @@ func (b Spread) writeTime() int {
 	return b.kChunks() + b.vRounds()
 }
 
-// supply gives, KV head after KV head, when the last of its keys and values is in; ok is
-// false while that depends on what the array has yet to do. On chip it is when the token's
-// are written, else when all are fetched: an answer comes 2 cycles after its request was made.
-func (t *timing) supply(begin, l int) func() (keys, values int, ok bool) {
-	t.groups, t.port = nil, begin
-	head := 0
-	return func() (int, int, bool) {
-		if t.Port == 0 {
-			keys := begin + head*t.writeTime() + t.kChunks()
-			head++
-			return keys, keys + t.vRounds(), true
-		}
-		from := 0
-		if head >= portHeads {
-			if len(t.groups) <= head-portHeads {
+// supply gives, KV head after KV head of the passes that give outputs, when the last of its
+// keys and values is in; ok is false while that depends on what the array has yet to do, or
+// when there are no more. On chip it is when the token's are written, else when all are
+// fetched: an answer comes 2 cycles after its request was made.
+func (t *timing) supply() (keys, values int, ok bool) {
+	for ; t.at < len(t.passes); t.at, t.head = t.at+1, -1 {
+		p := t.passes[t.at]
+		if t.head < 0 {
+			older := len(t.begins) - flightPasses // must be over
+			if older >= 0 && len(t.groups) < (older+1)*t.KVHeads {
 				return 0, 0, false
 			}
-			from = t.groups[head-portHeads]
+			t.wrote++
+			if older >= 0 {
+				t.wrote = max(t.wrote, t.groups[(older+1)*t.KVHeads-1]+1)
+			}
+			t.head = 0
+			if !p.store {
+				t.begins, t.slots = append(t.begins, t.wrote), append(t.slots, p.slots)
+			}
 		}
-		head++
-		written := t.port + t.writeTime()
-		keys := max(written, from) + ceilDiv(l, t.Cols)*t.kChunks()*t.portParts()
-		t.port = keys + ceilDiv(l, t.Rows)*t.vRounds()*t.portParts()
-		return keys + 2, t.port + 2, true
+		for t.head < t.KVHeads {
+			earlier := len(t.begins) - 1 // the pass before
+			if !p.store {
+				earlier--
+			}
+			if at := earlier*t.KVHeads + t.head; t.Port == 0 && p.reuses && earlier >= 0 {
+				if at >= len(t.groups) {
+					return 0, 0, false
+				}
+				t.wrote = max(t.wrote, t.groups[at])
+			}
+			if p.store {
+				t.head, t.wrote = t.head+1, t.wrote+t.writeTime()
+				continue
+			}
+			if t.Port == 0 {
+				t.head++
+				keys = t.wrote + t.kChunks()
+				t.wrote = keys + t.vRounds()
+				return keys, t.wrote, true
+			}
+			from := 0
+			if older := (len(t.begins)-1)*t.KVHeads + t.head - portHeads; older >= 0 {
+				if older >= len(t.groups) {
+					return 0, 0, false
+				}
+				from = t.groups[older]
+			}
+			t.head++
+			keys = max(t.wrote+t.writeTime(), from) + ceilDiv(p.slots, t.Cols)*t.kChunks()*t.portParts()
+			t.wrote = keys + ceilDiv(p.slots, t.Rows)*t.vRounds()*t.portParts()
+			return keys + 2, t.wrote + 2, true
+		}
 	}
+	return 0, 0, false
 }
 
-// pass is one pass over l slots.
-func (t *timing) pass(l int) {
-	begin := t.last + 1
-	qk, av := ceilDiv(l, t.Cols)*t.slotTime(), ceilDiv(l, t.Rows)*t.vRounds()
-	t.query = max(t.query, begin)
-	supply := t.supply(begin, l)
-
-	before := len(t.freed) // heads of earlier passes
+// block is the passes of a block in a layer.
+func (t *timing) block() {
+	t.wrote, t.at, t.head = t.last, 0, -1
+	t.begins, t.groups, t.slots = nil, nil, nil
+	heads := 0
+	for _, p := range t.passes {
+		if !p.store {
+			heads += t.Heads
+		}
+	}
+	before := len(t.freed) // heads of earlier blocks
 	var queries, keys, values, weights, recips []int
-	for a := 0; a < t.Heads; {
+	for a := 0; a < heads; {
 		q, startQ, startA := len(weights), -1, -1
-		if q < t.Heads && len(queries) == q && before+q-t.Ahead < len(t.freed) {
+		if q < heads && len(keys) == q/t.group() {
+			if k, v, ok := t.supply(); ok {
+				keys, values = append(keys, k), append(values, v)
+			}
+		}
+		if q < heads && len(queries) == q && q/t.Heads < len(t.begins) && before+q-t.Ahead < len(t.freed) {
+			t.query = max(t.query, t.begins[q/t.Heads])
 			if from := before + q - t.Ahead; from >= 0 {
 				t.query = max(t.query, t.freed[from])
 			}
 			t.query += t.kChunks()
 			queries = append(queries, t.query)
-		}
-		if q < t.Heads && len(keys) == q/t.group() {
-			if k, v, ok := supply(); ok {
-				keys, values = append(keys, k), append(values, v)
-			}
 		}
 		if len(queries) > q && len(keys) > q/t.group() {
 			startQ = max(t.free, queries[q]+1, keys[q/t.group()]+1)
@@ -299,19 +350,25 @@ func (t *timing) pass(l int) {
 			startA = max(t.free, weights[a]+1, values[a/t.group()]+1)
 		}
 		if startQ >= 0 && (startA < 0 || startQ <= startA) {
-			lastSum := startQ + qk - t.slotTime() + t.kChunks() + t.sumLatency()
-			known, s := lastSum+t.parts()+3, ceilDiv(l, t.Cols)*t.parts()
+			slots := ceilDiv(t.slots[q/t.Heads], t.Cols)
+			lastSum := startQ + (slots-1)*t.slotTime() + t.kChunks() + t.sumLatency()
+			known, s := lastSum+t.parts()+3, slots*t.parts()
 			weights, recips = append(weights, known+s+2), append(recips, known+s+5+recipBits)
-			t.free = startQ + qk
+			t.free = startQ + slots*t.slotTime()
 			continue
 		}
-		t.free = startA + av
-		t.freed = append(t.freed, t.normalised(startA, ceilDiv(l, t.Rows), recips[a]))
+		groups := ceilDiv(t.slots[a/t.Heads], t.Rows)
+		t.free = startA + groups*t.vRounds()
+		t.freed = append(t.freed, t.normalised(startA, groups, recips[a]))
 		if a++; a%t.group() == 0 {
 			t.groups = append(t.groups, t.free)
 		}
 	}
-	t.last = t.free
+	t.supply() // the passes at the end that only store
+	t.last, t.passes = t.wrote, nil
+	if heads > 0 {
+		t.last = max(t.last, t.free)
+	}
 }
 
 // normalised is when a head whose AV began after cycle start has left the buffers.
@@ -350,11 +407,10 @@ func randomSpread(r *rand.Rand) Block {
 	return b
 }
 
-// spreadWork is enough tokens to go round the ring, some stored only, and a new sequence.
-// Scores are small or large, so that weights are alike or one takes all.
+// spreadWork is enough tokens to go round the ring, in blocks, some stored only, and new
+// sequences. Scores are small or large, so that weights are alike or one takes all.
 func spreadWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(Spread)
-	tokens := 1 + r.Intn(2*b.Context+2)
 	in := make([][]Beat, 4)
 	streams, _ := b.Streams()
 	calm := r.Intn(5) // shift of q
@@ -372,10 +428,9 @@ func spreadWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 			in[stream] = append(in[stream], beat)
 		}
 	}
-	for i := range tokens * b.Layers {
-		store := r.Intn(4) == 0
-		in[0] = append(in[0], Beat{flag(r.Intn(12) == 0 || i == 0), flag(store)})
-		if !store {
+	in[0] = tokenWork(r, 1+r.Intn(2*b.Context+2), b.Layers)
+	for _, token := range in[0] {
+		if token[1][0] == 0 {
 			data(1, b.Heads*b.kChunks())
 		}
 		data(2, b.KVHeads*b.kChunks())

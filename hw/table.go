@@ -10,6 +10,7 @@ var Table = []Entry{
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
 	{"requantise", "sums to activations", randomRequantise, requantiseWork},
 	{"sequencer", "runs programs: fetch, decode, control", randomSequencer, sequencerWork},
+	{"switch", "vector buffers between units, with a scoreboard", randomSwitch, switchWork},
 	{"fifo", "buffer between two streams", randomFifo, fifoWork},
 	{"pim", "grid of crossbar PEs with its buffers",
 		func(r *rand.Rand) Block { return randomPIM(r) },
@@ -37,4 +38,6 @@ var Table = []Entry{
 	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
 	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
 	{"vector_buffer", "vector written once and read several times", randomVectorBuffer, vectorBufferWork},
+	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
+	{"sampler", "choice of a token, greedy or by temperature", randomSampler, samplerWork},
 }

@@ -15,7 +15,7 @@ import (
 func enginePasses(passes []program.Pass) []hw.Pass {
 	all := make([]hw.Pass, len(passes))
 	for i, p := range passes {
-		all[i] = hw.Pass{First: i == 0, Store: p.Store, Q: p.Q, K: p.K, V: p.V}
+		all[i] = hw.Pass{First: i == 0, Store: p.Store, More: p.More, Q: p.Q, K: p.K, V: p.V}
 	}
 	return all
 }

@@ -250,6 +250,9 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 	return nil
 }
 
+// prefillBlock is how many tokens of a text come at once.
+const prefillBlock = 12
+
 // wrapped is how many tokens beyond its context an engine decodes, so that the ring of keys
 // and values wraps.
 const wrapped = 3
@@ -275,7 +278,7 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 		for _, d := range []struct {
 			name   string
 			passes []program.Pass
-		}{{"decode attention", job.Decode}, {"decode past the context", job.DecodeLong(j.chip.Attention.Context + wrapped)}} {
+		}{{"decode attention", job.Decode}, {"prefill attention", job.Prefill(prefillBlock)}, {"decode past the context", job.DecodeLong(j.chip.Attention.Context + wrapped)}} {
 			c.Passes += len(d.passes)
 			for _, p := range d.passes {
 				if p.Golden && !p.Store {

@@ -29,6 +29,7 @@ type Pass struct {
 	K, V   []int8 // [KVHeads * HeadChannels]
 	Out    []int8 // [Heads * HeadChannels], what the engine must give; nil when Store
 	Store  bool   // only write K and V
+	More   bool   // the next pass is of the same layer: the next token of a block
 	Golden bool   // Q, K, V and Out stand in the golden file; else they are the arithmetic of package model
 }
 
@@ -65,6 +66,28 @@ func (j *Job) DecodeLong(tokens int) []Pass {
 		panic("program: " + err.Error()) // Load has compared all golden positions
 	}
 	return passes
+}
+
+// Prefill is the passes of Decode in blocks of the given number of tokens, at least 1: all
+// tokens of a block in layer 0, then all in layer 1 and so on. The last block may be smaller.
+func (j *Job) Prefill(block int) []Pass {
+	if j.engine == nil {
+		return nil
+	}
+	layers := j.engine.Layers
+	var blocks []Pass
+	for tokens := j.Decode; len(tokens) > 0; {
+		n := min(block, len(tokens)/layers)
+		for layer := range layers {
+			for i := range n {
+				p := tokens[i*layers+layer]
+				p.More = i < n-1
+				blocks = append(blocks, p)
+			}
+		}
+		tokens = tokens[n*layers:]
+	}
+	return blocks
 }
 
 // decode checks that model and engine agree and works out the passes of the prompt.

@@ -93,6 +93,28 @@ func TestLongDecodeReadsAWrappedRing(t *testing.T) {
 	}
 }
 
+func TestPrefillIsDecodeInBlocks(t *testing.T) {
+	job := load(t, engine(arch.Spread))
+	tokens := len(job.Decode) / 2
+	for _, n := range []int{1, 3, tokens, tokens + 5} {
+		last := []int{-1, -1} // position of each layer's last pass
+		for i, p := range job.Prefill(n) {
+			if last[p.Layer]++; p.Pos != last[p.Layer] {
+				t.Fatalf("blocks of %d: pass %d is %s", n, i, p.Name)
+			}
+			if p.More != (p.Pos%n < n-1 && p.Pos < tokens-1) {
+				t.Errorf("blocks of %d: %s: more is %v", n, p.Name, p.More)
+			}
+			if want := job.Decode[2*p.Pos+p.Layer]; !slices.Equal(p.Out, want.Out) || p.Golden != want.Golden {
+				t.Errorf("blocks of %d: %s is not that of decode", n, p.Name)
+			}
+		}
+		if last[0] != tokens-1 || last[1] != tokens-1 {
+			t.Errorf("blocks of %d end at %v of %d tokens", n, last, tokens)
+		}
+	}
+}
+
 func TestDecodeWithoutGoldenVectorsIsWhatTheModelSays(t *testing.T) {
 	c := engine(arch.Spread)
 	c.Verify.Program.Golden = ""
