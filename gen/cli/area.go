@@ -25,11 +25,17 @@ type areaResult struct {
 	LibertyNM  float64 `json:"liberty_nm"`
 	Yosys      string  `json:"yosys"`
 	OpenSTA    string  `json:"opensta,omitempty"` // with --timing
+
+	Comparison *areaComparison `json:"comparison,omitempty"` // with --compare
+
+	parts map[string]string // of each module
+	other *areaResult       // of the comparison
 }
 
 func (a *app) areaCmd() *cobra.Command {
 	var liberty string
 	var timing bool
+	var with string
 	cmd := &cobra.Command{
 		Use:   "area [FILE]",
 		Short: "Synthesise with Yosys and report the area of each module",
@@ -38,7 +44,8 @@ Macros and memories count with the technology's area model. Areas are square mic
 those of a module without its submodules; gate equivalents are the synthesised part over the
 area of a NAND2; a module's kind is cell, macro or memory. With --timing OpenSTA gives the
 longest path of each module's netlist, buffers inserted, in nanoseconds: wires without load,
-submodules and macros left out.` + jsonHelp(areaResult{}),
+submodules and macros left out. With --compare the same description is synthesised once more
+with another value of one of its variables, and both are set side by side, part by part.` + jsonHelp(areaResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)
@@ -52,14 +59,23 @@ submodules and macros left out.` + jsonHelp(areaResult{}),
 			if err != nil {
 				return err
 			}
+			if with != "" {
+				if err := a.compare(cmd.Context(), args, with, res, liberty, timing); err != nil {
+					return err
+				}
+			}
 			if a.json {
 				return a.printJSON(res)
 			}
 			a.areaTable(res, d)
+			if with != "" && !a.quiet {
+				a.comparisonTable(res)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&timing, "timing", false, "the critical path of each module, by OpenSTA")
+	cmd.Flags().StringVar(&with, "compare", "", "compare with the description in which a variable is `name=value`")
 	cmd.Flags().StringVar(&liberty, "liberty", "", "Liberty `file` of the standard cells (default: the technology's)")
 	return a.varFlag(cmd)
 }
@@ -99,7 +115,7 @@ func (a *app) area(ctx context.Context, d *description, timing bool) (*areaResul
 		return nil, err
 	}
 	return &areaResult{Area: area, Top: b.Top, Hash: d.chip.Hash, Technology: d.chip.Technology.Name,
-		Liberty: lib.Path, LibertyNM: d.chip.Technology.LibertyNodeNM, Yosys: yosys.Version, OpenSTA: sta.Version}, nil
+		Liberty: lib.Path, LibertyNM: d.chip.Technology.LibertyNodeNM, Yosys: yosys.Version, OpenSTA: sta.Version, parts: partsOf(tile.Design)}, nil
 }
 
 // libertyOf reads the standard cells that the description asks for.

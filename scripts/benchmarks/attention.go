@@ -2,89 +2,133 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"ohmloom/hw"
 	"ohmloom/ir"
+	"ohmloom/verify"
 	"ohmloom/verify/drive"
-	"ohmloom/verify/interp"
 )
 
-// sliceHeads is how many heads of a model the column engine is simulated with: its keys and
-// values enter one element a cycle, so that all heads at 4,096 tokens would take an hour.
-const sliceHeads = 2
+// contexts at which a token's attention is measured.
+var contexts = []int{128, 1024, 4096}
 
-// attention decodes one token at three context lengths on both engines at 32x32 and holds the
-// cycles of that pass against the blocks' formulas and the published sum of PIM-LLM (arXiv
-// 2504.01994): column for a slice of heads, spread for all of them.
+// shape is the attention of a model's layer.
+type shape struct {
+	name            string
+	heads, channels int
+	lanes           int // of spread's softmax, what keeps the array busy
+}
+
+var shapes = []shape{{"GPT2-350M", 16, 64, 16}, {"OPT-6.7B", 32, 128, 8}}
+
+func (s shape) column() hw.AttentionColumn {
+	return hw.AttentionColumn{Rows: 32, Cols: 32, Heads: s.heads, KVHeads: s.heads, HeadChannels: s.channels, Context: slices.Max(contexts), Layers: 1}
+}
+
+func (s shape) spread() hw.Spread {
+	return hw.Spread{Rows: 32, Cols: 32, Heads: s.heads, KVHeads: s.heads, HeadChannels: s.channels, Context: slices.Max(contexts), Layers: 1, Lanes: s.lanes, Ahead: 8}
+}
+
+// attention decodes a sequence on both engines at 32x32, a whole layer with all heads of a
+// model's shape: tokens are stored, and at each of contexts the attention of one is measured,
+// in the engine called b.engine. Cycles must be those of the blocks' formulas, in column also
+// the published sum of PIM-LLM (arXiv 2504.01994), which counts each of a head's two MatMuls
+// as one cycle less, and a constant; outputs those of the blocks' arithmetic.
 func (b *bench) attention() error {
-	fmt.Printf("decode attention of a layer, 32x32, keys and values on chip: cycles of one token\n")
-	fmt.Printf("  %-12s %6s | %9s %9s (%d heads) | %9s %9s | %9s %9s | %7s\n", "shape", "l", "column", "formula", sliceHeads,
-		"all heads", "published", "spread", "formula", "ratio")
-	for _, m := range []struct {
-		name            string
-		heads, channels int
-	}{{"GPT2-350M", 16, 64}, {"OPT-6.7B", 32, 128}} {
-		for _, l := range []int{128, 1024, 4096} {
-			column := hw.AttentionColumn{Rows: 32, Cols: 32, Heads: m.heads, KVHeads: m.heads, HeadChannels: m.channels, Context: l, Layers: 1}
-			slice := column
-			slice.Heads, slice.KVHeads = sliceHeads, sliceHeads
-			cm, cf, err := lastPass(slice, l)
-			if err != nil {
-				return err
+	fmt.Printf("decode attention of a whole layer, 32x32, keys and values on chip: cycles of one token, measured in %s\n\n", b.engine)
+	fmt.Println("| shape | context | published | column, measured | published + 2 heads + constant | spread, measured | formula | times faster |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, s := range shapes {
+		text := newSequence(s)
+		column, spread := s.column(), s.spread()
+		slow, err := b.passes(column, text)
+		if err != nil {
+			return err
+		}
+		fast, err := b.passes(spread, text)
+		if err != nil {
+			return err
+		}
+		for i, l := range contexts {
+			constant := s.channels + (s.channels-1)%column.Rows + 7
+			sum := column.PublishedCycles(l) + 2*s.heads + constant
+			if slow[i] != sum || slow[i] != column.PassCycles(l) {
+				return fmt.Errorf("%s, %d tokens: column takes %d cycles, formula %d, published with constants %d", s.name, l, slow[i], column.PassCycles(l), sum)
 			}
-			lanes := 8
-			if m.channels < 128 {
-				lanes = 16
-			}
-			sm, sf, err := lastPass(hw.Spread{Rows: 32, Cols: 32, Heads: m.heads, KVHeads: m.heads, HeadChannels: m.channels,
-				Context: l, Layers: 1, Lanes: lanes, Ahead: 8}, l)
-			if err != nil {
-				return err
-			}
-			fmt.Printf("  %-12s %6d | %9d %9d           | %9d %9d | %9d %9d | %7.1f\n", m.name, l, cm, cf,
-				column.PassCycles(l), column.PublishedCycles(l), sm, sf, float64(column.PassCycles(l))/float64(sm))
+			fmt.Printf("| %s | %d | %d | %d | %d + %d + %d | %d | %d | %.1f |\n", s.name, l, column.PublishedCycles(l), slow[i],
+				column.PublishedCycles(l), 2*s.heads, constant, fast[i], formula(spread, text, i), float64(slow[i])/float64(fast[i]))
 		}
 	}
 	return nil
 }
 
-// lastPass is the cycles of the l-th token's pass, all tokens before it only stored: from the
-// cycle in which it is taken to the end of the run, as observed on the IR that the Verilog is
-// printed from, and to the end that the block's Cycles give for the whole run. The two must be
-// equal, and so must the outputs and the block's arithmetic.
-func lastPass(e hw.AttentionEngine, l int) (measured, formula int, err error) {
+// formula is a block's time of the pass at contexts[i], behind passes that only store.
+func formula(e hw.AttentionEngine, s *sequence, i int) int {
+	var tokens []hw.Beat
+	for t := range contexts[i] - 1 {
+		tokens = append(tokens, e.Beats([]hw.Pass{s.pass(t, false)})[0]...)
+	}
+	stores := len(tokens) * storeTime(e, s)
+	return e.Cycles([][]hw.Beat{append(tokens, e.Beats([]hw.Pass{s.pass(contexts[i]-1, true)})[0]...)}) - stores
+}
+
+// storeTime is a block's time of a pass that only stores: what the pass before another adds.
+func storeTime(e hw.AttentionEngine, s *sequence) int {
+	store, attends := e.Beats([]hw.Pass{s.pass(1, false)})[0], e.Beats([]hw.Pass{s.pass(0, true)})[0]
+	return e.Cycles([][]hw.Beat{slices.Concat(store, attends)}) - e.Cycles([][]hw.Beat{attends})
+}
+
+// passes runs the sequence through an engine and gives the cycles of the pass at each of
+// contexts, from its token to its last output.
+func (b *bench) passes(e hw.AttentionEngine, s *sequence) ([]int, error) {
 	d := ir.NewDesign(e.Build(hw.NewLib(nil)))
-	sim, err := interp.New(d)
+	sim, err := open(b.engine, d)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	defer sim.Close()
-	passes := e.RandomPasses(seeded(), l, false)
-	for i := range passes[:l-1] {
-		passes[i].Store, passes[i].Q = true, nil
-	}
-	run := e.Beats(passes)
-	ins, outs := e.Streams()
 	if err := sim.Power(1, e.Image(d.Top.Name)); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
+	st, err := newStorer(sim, d.Top, e, s)
+	if err != nil {
+		return nil, err
+	}
+	var cycles []int
+	for i, l := range contexts {
+		for st.stored < l-1 {
+			if err := st.store(); err != nil {
+				return nil, err
+			}
+		}
+		n, out, err := attend(sim, d.Top, e, s.pass(l-1, true))
+		if err != nil {
+			return nil, err
+		}
+		st.stored++
+		if want := s.outputs[i]; !slices.Equal(out, want) {
+			return nil, fmt.Errorf("%s, token %d: outputs differ from the arithmetic", e.Name(), l)
+		}
+		if f := formula(e, s, i); n != f {
+			return nil, fmt.Errorf("%s, token %d: %d cycles measured, %d by formula", e.Name(), l, n, f)
+		}
+		cycles = append(cycles, n)
+	}
+	return cycles, nil
+}
+
+// attend runs a pass that gives outputs on an engine that is idle.
+func attend(sim verify.Engine, top *ir.Module, e hw.AttentionEngine, p hw.Pass) (cycles int, out []int8, err error) {
+	ins, outs := e.Streams()
+	beats := e.Beats([]hw.Pass{p})
 	var feeds []drive.Feed
 	for i, s := range ins {
-		feeds = append(feeds, drive.Feed{Name: s.Name, Beats: run[i]})
+		feeds = append(feeds, drive.Feed{Name: s.Name, Beats: beats[i]})
 	}
-	want := e.Arithmetic(run)
-	res, err := drive.Run(sim, d.Top, feeds, []drive.Want{{Name: outs[0].Name, Beats: len(want[0])}}, drive.Options{MaxIdle: 1 << 20})
+	res, err := drive.Run(sim, top, feeds, []drive.Want{{Name: outs[0].Name, Beats: e.PassBeats()}}, drive.Options{MaxIdle: 1 << 20, Running: true})
 	if err != nil {
-		return 0, 0, err
+		return 0, nil, err
 	}
-	for n, beat := range want[0] {
-		if fmt.Sprint(res.Out[0][n]) != fmt.Sprint(beat) {
-			return 0, 0, fmt.Errorf("%s: output beat %d differs from the arithmetic", e.Name(), n)
-		}
-	}
-	begin := res.Taken[0][l-1] - res.Taken[0][0]
-	if all := e.Cycles(run); all != res.Cycles {
-		return 0, 0, fmt.Errorf("%s: %d cycles measured, %d by formula", e.Name(), res.Cycles, all)
-	}
-	return res.Cycles - begin, e.Cycles(run) - begin, nil
+	return res.Cycles, slices.Concat(e.Collect(res.Out[0])...), nil
 }

@@ -29,19 +29,23 @@ import (
 func main() {
 	log.SetFlags(0)
 	program := flag.String("ohmloom", "build/ohmloom", "the program to measure")
-	only := flag.Bool("attention", false, "measure decode attention only")
+	only := flag.Bool("attention", false, "measure decode attention only: cycles, area and critical paths of its engines")
+	engine := flag.String("engine", "verilated", "engine that measures attention: verilated, gosim or interp")
 	rounds := flag.Int("rounds", 5, "measurements of which the median is printed")
 	flag.Parse()
 	if *rounds < 1 {
 		log.Fatalf("-rounds %d: at least 1", *rounds)
+	}
+	if !slices.Contains(engineNames, *engine) {
+		log.Fatalf("-engine %q: allowed are %s", *engine, strings.Join(engineNames, ", "))
 	}
 	tmp, err := os.MkdirTemp("", "ohmloom-bench-")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(tmp)
-	b := &bench{program: *program, rounds: *rounds, tmp: tmp}
-	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention}
+	b := &bench{program: *program, rounds: *rounds, tmp: tmp, engine: *engine}
+	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention, b.attentionArea}
 	if *only {
 		parts = parts[4:]
 	}
@@ -57,6 +61,7 @@ type bench struct {
 	program string
 	rounds  int
 	tmp     string
+	engine  string // that measures attention
 }
 
 // description writes a description of an n x n array and, with xbar > 0, one crossbar PE grid.

@@ -36,6 +36,7 @@ type Options struct {
 	MaxIdle int               // cycles without a transfer after which the run fails; default 10,000
 	Tail    int               // cycles to watch for superfluous beats after the last; default 8
 	Watch   []Watch           // what to note of other outputs
+	Running bool              // go on from the design's state, without a reset first
 }
 
 // Watch notes in which cycles something holds of output ports that are no streams.
@@ -86,7 +87,7 @@ func (f *Fault) Error() string { return f.What }
 
 func fault(format string, a ...any) error { return &Fault{fmt.Sprintf(format, a...)} }
 
-// Run resets the design for one cycle, sends all beats of feeds and takes the wanted number of
+// Run resets the design for one cycle (unless it is Running), sends all beats of feeds and takes the wanted number of
 // beats. It fails when nothing moves for MaxIdle cycles, when the design drops or changes an
 // offered beat, or when beats come out that nobody wanted; those errors are a *Fault. The
 // engine must have been powered up.
@@ -105,11 +106,13 @@ func Run(e verify.Engine, top *ir.Module, feeds []Feed, wants []Want, opt Option
 	if err := r.bind(feeds, wants); err != nil {
 		return nil, err
 	}
-	r.ins[0] = 1
-	if err := r.e.Run(r.ins, r.outs, 1); err != nil {
-		return nil, err
+	if !opt.Running {
+		r.ins[0] = 1
+		if err := r.e.Run(r.ins, r.outs, 1); err != nil {
+			return nil, err
+		}
+		r.ins[0] = 0
 	}
-	r.ins[0] = 0
 	if err := r.loop(); err != nil {
 		return nil, fmt.Errorf("%s on %s: cycle %d: %w", top.Name, e.Name(), r.cycle, err)
 	}

@@ -37,13 +37,14 @@ type Options struct {
 
 // ModuleArea is the area of one module of a design.
 type ModuleArea struct {
-	Name      string         `json:"name"`
-	Kind      string         `json:"kind"`       // "cell": synthesised; "macro", "memory": from the technology's area model
-	Instances int            `json:"instances"`  // in the whole design
-	AreaUm2   float64        `json:"area_um2"`   // of one instance, its submodules left out
-	TotalUm2  float64        `json:"total_um2"`  // Instances * AreaUm2
-	FlipFlops int            `json:"flip_flops"` // in one instance, its submodules left out
-	Cells     map[string]int `json:"cells,omitempty"`
+	Name            string         `json:"name"`
+	Kind            string         `json:"kind"`                       // "cell": synthesised; "macro", "memory": from the technology's area model
+	Instances       int            `json:"instances"`                  // in the whole design
+	AreaUm2         float64        `json:"area_um2"`                   // of one instance, its submodules left out
+	TotalUm2        float64        `json:"total_um2"`                  // Instances * AreaUm2
+	FlipFlops       int            `json:"flip_flops"`                 // in one instance, its submodules left out
+	GateEquivalents float64        `json:"gate_equivalents,omitempty"` // of all instances, when synthesised
+	Cells           map[string]int `json:"cells,omitempty"`
 
 	CriticalPath *Path `json:"critical_path,omitempty"` // of one instance, with Options.STA
 }
@@ -107,10 +108,12 @@ func Of(ctx context.Context, d *ir.Design, text map[string]string, o Options) (*
 		return nil, err
 	}
 	cells := 0.0
-	for _, m := range res.Modules {
+	for i := range res.Modules {
+		m := &res.Modules[i]
 		res.TotalUm2 += m.TotalUm2
 		if m.Kind == "cell" {
 			cells += m.TotalUm2
+			m.GateEquivalents = m.TotalUm2 / o.Liberty.NAND2Um2
 		}
 	}
 	res.GateEquivalents = cells / o.Liberty.NAND2Um2
