@@ -84,12 +84,7 @@ func (b Bank) converting() int {
 }
 
 // most bounds the sums of one PE.
-func (b Bank) most() int {
-	if b.Crossbar.Step == StepFull {
-		return 255 * b.Crossbar.Groups() * b.Crossbar.Active
-	}
-	return 1<<(ShiftAdd{b.Crossbar}.accBits()-1) - 1
-}
+func (b Bank) most() int { return b.Crossbar.sumMost() }
 
 func (b Bank) peBits() int  { return sbits(-b.most(), b.most()) }
 func (b Bank) accBits() int { return sbits(-b.most()*b.pes(), b.most()*b.pes()) }

@@ -71,6 +71,7 @@ func (b Bank) checkMatrix(name string, k int, m BankMatrix) error {
 // block is the crossbar that holds the row block rb and the column block cb of a matrix.
 func (b Bank) block(m BankMatrix, rb, cb int) Crossbar {
 	x := b.Crossbar
+	x.ID = uint64(m.PE[rb][cb])
 	x.Weights = make([][]int8, x.Cols)
 	for c := range x.Weights {
 		x.Weights[c] = make([]int8, x.Rows)
@@ -81,27 +82,30 @@ func (b Bank) block(m BankMatrix, rb, cb int) Crossbar {
 	return x
 }
 
-// Sums is what the crossbars make of one matrix and a vector of its K elements: for each
-// output, the sum over the row blocks, in cells.
-func (b Bank) Sums(m BankMatrix, x []int8) []int {
+// Sums is what the crossbars make of one matrix and a vector of its K elements, the run-th since
+// reset (from 0, which numbers the noise): for each output, the sum over the row blocks, in cells.
+func (b Bank) Sums(m BankMatrix, x []int8, run int) []int {
 	sums := make([]int, len(m.Weights))
 	padded := make([]int8, len(m.PE)*b.Crossbar.Rows)
 	copy(padded, x)
 	for rb := range m.PE {
 		for cb := range m.PE[rb] {
 			pair, first := b.block(m, rb, cb), cb*b.Crossbar.Cols
+			t := pair.Tables()
+			part := t.Product(padded[rb*pair.Rows:(rb+1)*pair.Rows], uint32(run*t.Conversions()))
 			for n := first; n < min(first+pair.Cols, len(sums)); n++ {
-				sums[n] += pair.inCells(pair.columnSum(n-first, padded[rb*pair.Rows:(rb+1)*pair.Rows]))
+				sums[n] += int(part[n-first])
 			}
 		}
 	}
 	return sums
 }
 
-// Results is what the bank gives for one matrix and a vector of its K elements.
-func (b Bank) Results(m BankMatrix, x []int8) []int16 {
+// Results is what the bank gives for one matrix and a vector of its K elements, the run-th
+// since reset.
+func (b Bank) Results(m BankMatrix, x []int8, run int) []int16 {
 	out := make([]int16, len(m.Weights))
-	for n, sum := range b.Sums(m, x) {
+	for n, sum := range b.Sums(m, x, run) {
 		v := int64(0)
 		switch m.Post {
 		case Post16:
@@ -144,7 +148,7 @@ func (b Bank) Collect(op int, y []Beat) (results [][]int16, rest []Beat) {
 
 func (b Bank) Arithmetic(in [][]Beat) [][]Beat {
 	var out []Beat
-	x := in[1]
+	x, runs := in[1], make([]int, len(b.Program))
 	for _, cmd := range in[0] {
 		op := b.Program[cmd[0][0]]
 		var v []int8
@@ -155,7 +159,7 @@ func (b Bank) Arithmetic(in [][]Beat) [][]Beat {
 			x = x[1:]
 		}
 		for _, m := range op.Matrices {
-			results := b.Results(m, v[:op.K])
+			results := b.Results(m, v[:op.K], runs[cmd[0][0]])
 			for i := 0; i < len(results); i += b.Lanes {
 				beat := make([]int, b.Lanes)
 				for j := i; j < min(i+b.Lanes, len(results)); j++ {
@@ -164,6 +168,7 @@ func (b Bank) Arithmetic(in [][]Beat) [][]Beat {
 				out = append(out, Beat{words(beat, 16), flag(i+b.Lanes >= len(results))})
 			}
 		}
+		runs[cmd[0][0]]++
 	}
 	return [][]Beat{out}
 }
@@ -252,6 +257,7 @@ func (b Bank) Image(prefix string) *ir.Image {
 	cells := make([]Crossbar, b.pes())
 	for i := range cells {
 		cells[i] = b.Crossbar
+		cells[i].ID = uint64(i)
 	}
 	block, read := 0, 0
 	for i, op := range b.Program {

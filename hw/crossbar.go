@@ -1,19 +1,21 @@
 package hw
 
 import (
+	"context"
 	"fmt"
-	"math/bits"
 	"math/rand"
 	"strconv"
+	"strings"
 
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
 
 // ADC steps: what one code of a converter means.
 const (
-	StepIdeal = "ideal" // the exact difference, at whatever width it needs
-	StepClip  = "clip"  // 1 LSB is one ON cell; saturates at the ends of the code
-	StepFull  = "full"  // full scale is Active ON cells: 1 LSB is Active / 2^(Bits-1) cells
+	StepIdeal = device.StepIdeal
+	StepClip  = device.StepClip
+	StepFull  = device.StepFull
 )
 
 // Crossbar is the analog part of a PIM processing element: a differential pair of crossbars
@@ -28,6 +30,12 @@ const (
 //	clip   min(max(D, -2^(Bits-1)), 2^(Bits-1) - 1)
 //	full   the same clamp of floor(D * 2^(Bits-1) / Active + 1/2)
 //
+// With Effects.Separate every column has two unsigned converters of Bits bits, for pos and for
+// neg, and the code is the difference of their codes: twice the converters, not more cycles.
+// With Effects on, codes are those of device.Tables made from the weights, Effects and ID:
+// cells are conductances of device.CellBits bits, converters have gain, offset and INL, and a
+// counter of conversions since reset numbers the noise.
+//
 // Streams x (step, rows) and y (code) have no ready; latency 1 cycle, one conversion a
 // cycle. Sources: clip, the integer-exact numerics; full and the differential pair, MNSIM 2.0.
 type Crossbar struct {
@@ -37,16 +45,70 @@ type Crossbar struct {
 	Bits       int    // bits of a code, 1..16; ideal ignores it
 	Step       string // StepIdeal, StepClip or StepFull
 
-	Weights [][]int8 // [Cols][Rows] of -1, 0, 1; nil is all zero; not part of the structure
+	// Which effects are on is part of the structure, and Effects.LSB; how large they are, the
+	// seed and the weights are in loaded tables.
+	Effects device.Effects
+	ID      uint64   // tells crossbars of one seed apart
+	Weights [][]int8 // [Cols][Rows] of -1, 0, 1; nil is all zero
 }
 
-// suffix encodes the parameters for names of modules.
+// spec is the crossbar as package device has it.
+func (b Crossbar) spec() device.Spec {
+	return device.Spec{Shape: device.Shape{Rows: b.Rows, Cols: b.Cols, Converters: b.Converters(), Active: b.Active, Bits: b.Bits, Step: b.Step},
+		Effects: b.Effects}
+}
+
+// Tables makes the integer tables of the crossbar. It panics on what Check refuses and on
+// weights that do not fit.
+func (b Crossbar) Tables() *device.Tables {
+	t, err := device.Make(context.Background(), b.spec(), b.Weights, b.ID)
+	if err != nil {
+		panic("hw: crossbar: " + err.Error())
+	}
+	return t
+}
+
+// suffix encodes the parameters for names of modules: after the geometry and the converter,
+// "sep" two conversions, "g" conductances, "t" trimmed converters, "c" with INL, "n" noise.
 func (b Crossbar) suffix() string {
-	adc := b.Step
+	adc, s := b.Step, b.spec()
 	if b.Step != StepIdeal {
 		adc += strconv.Itoa(b.Bits)
 	}
+	if num, shift := s.CellScale(); b.Step == StepClip && shift > 0 {
+		adc += fmt.Sprintf("_lsb%d", num)
+	}
+	effects := ""
+	for _, f := range b.features() {
+		effects += f.letter
+	}
+	if s.Separate {
+		adc += "_sep"
+	}
+	if effects != "" {
+		adc += "_" + effects
+	}
 	return fmt.Sprintf("%dx%d_s%d_a%d_%s", b.Rows, b.Cols, b.Share, b.Active, adc)
+}
+
+// feature is an effect that the structure has.
+type feature struct{ letter, word string }
+
+func (b Crossbar) features() []feature {
+	s := b.spec()
+	var f []feature
+	for _, x := range []struct {
+		on bool
+		feature
+	}{
+		{s.Frac() > 0, feature{"g", "conductances"}}, {s.Trimmed(), feature{"t", "gain and offset"}},
+		{s.Curved(), feature{"c", "INL"}}, {s.Noisy(), feature{"n", "noise"}},
+	} {
+		if x.on {
+			f = append(f, x.feature)
+		}
+	}
+	return f
 }
 
 func (b Crossbar) Name() string { return "crossbar_" + b.suffix() }
@@ -62,14 +124,21 @@ func (b Crossbar) Check() error {
 	}
 	switch b.Step {
 	case StepIdeal:
-		return nil
 	case StepClip, StepFull:
-		return inRange("crossbar", "ADC bits", b.Bits, 1, 16)
+		if err := inRange("crossbar", "ADC bits", b.Bits, 1, 16); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("crossbar: ADC step is %q, allowed are %q, %q and %q", b.Step, StepIdeal, StepClip, StepFull)
 	}
-	return fmt.Errorf("crossbar: ADC step is %q, allowed are %q, %q and %q", b.Step, StepIdeal, StepClip, StepFull)
+	if err := b.spec().Check(); err != nil {
+		return fmt.Errorf("crossbar: %w", err)
+	}
+	return nil
 }
 
-// Converters is the number of converters, A in the stream types.
+// Converters is the number of columns converted at once, A in the stream types: one signed
+// converter each, or two unsigned ones.
 func (b Crossbar) Converters() int { return ceilDiv(b.Cols, b.Share) }
 
 // Steps is how many conversions it takes to read every column once, at most Share.
@@ -81,13 +150,28 @@ func (b Crossbar) Groups() int { return ceilDiv(b.Rows, b.Active) }
 // LosslessBits is the narrowest clip converter that loses nothing.
 func (b Crossbar) LosslessBits() int { return sbits(-b.Active, b.Active) }
 
+// codeMost bounds the magnitude of a code.
+func (b Crossbar) codeMost() int {
+	s := b.spec()
+	switch {
+	case b.Step == StepIdeal && s.Frac() > 0:
+		return b.Active * (1<<device.CellBits - 1)
+	case b.Step == StepIdeal:
+		return b.Active
+	}
+	lo, hi := s.Range()
+	most := int(max(-lo, hi))
+	if b.Step == StepClip && s.Ideal() {
+		most = min(most, b.Active)
+	}
+	return most
+}
+
 // codeBits is the width of a code.
 func (b Crossbar) codeBits() int {
-	switch b.Step {
-	case StepIdeal:
-		return b.LosslessBits()
-	case StepClip:
-		return min(b.Bits, b.LosslessBits())
+	most, s := b.codeMost(), b.spec()
+	if b.Step == StepIdeal || s.Separate || b.Step == StepClip && b.Effects.Ideal() && b.Bits > b.LosslessBits() {
+		return sbits(-most, most)
 	}
 	return b.Bits
 }
@@ -106,108 +190,64 @@ func (b Crossbar) Streams() (in, out []Stream) {
 func (b Crossbar) Build(lib *Lib) *ir.Module {
 	must(b)
 	doc := fmt.Sprintf("Differential pair of %d x %d crossbars, %d converters of %d bits (%s). Latency 1 cycle.",
-		b.Rows, b.Cols, b.Converters(), b.codeBits(), b.Step)
+		b.Rows, b.Cols, b.converters(), b.adcBits(), b.Step)
 	return lib.module("crossbar", b.Name(), doc, func(m *ir.Module) {
 		in, out := b.Streams()
 		x := input(m, in[0])
-		w := sbits(-b.Rows, b.Rows)
-		on := func(name string) *ir.Node {
-			cells := m.Mem(name, b.Steps(), ir.Vec(b.Converters()*b.Rows, 1))
-			cells.Loaded = true
-			return x.fields[1].MaskedSum(m.Lookup(cells, x.fields[0]), w, false)
-		}
-		diff := on("pos").Sub(on("neg")).Named("diff")
 		code := m.DataReg("code", ir.Vec(b.Converters(), b.codeBits()))
-		code.SetEn(x.valid, b.convert(m, diff))
+		// An idle crossbar drives no row, which spares simulators its sums.
+		rows := x.fields[1].And(x.valid)
+		code.SetEn(x.valid, b.codes(m, x.valid, func(cells string) *ir.Node { return b.sums(m, cells, rows, x.fields[0]) }))
 		drive(m, out[0], m.Reg("valid", ir.Bits(1), 0).Set(x.valid), code.Q)
-		m.Macro = &ir.Macro{Kind: "crossbar", Latency: 1, Attrs: []ir.Attr{
-			{Key: "rows", Value: strconv.Itoa(b.Rows)},
-			{Key: "cols", Value: strconv.Itoa(b.Cols)},
-			{Key: "cells", Value: strconv.Itoa(2 * b.Rows * b.Cols)},
-			{Key: "dacs", Value: strconv.Itoa(b.Rows)},
-			{Key: "converters", Value: strconv.Itoa(b.Converters())},
-			{Key: "adc_bits", Value: strconv.Itoa(b.codeBits())},
-			{Key: "adc_step", Value: b.Step},
-			{Key: "rows_per_conversion", Value: strconv.Itoa(b.Active)},
-		}}
+		m.Macro = b.macro()
 	})
 }
 
-// convert is the transfer function of the converters.
-func (b Crossbar) convert(m *ir.Module, diff *ir.Node) *ir.Node {
-	w := diff.Type.W
-	switch {
-	case b.Step == StepFull:
-		return b.convertFull(m, diff)
-	case b.codeBits() == b.LosslessBits():
-		return diff.Trunc(b.codeBits())
+// converters counts each of a pair; adcBits is the width of one.
+func (b Crossbar) converters() int {
+	if b.Effects.Separate && b.Step != StepIdeal {
+		return 2 * b.Converters()
 	}
-	return clamp(diff, -1<<(b.Bits-1), 1<<(b.Bits-1)-1).Trunc(min(b.Bits, w))
+	return b.Converters()
 }
 
-// convertFull is floor((diff * 2^Bits + Active) / (2 Active)), clamped. All is offset by half
-// the range of codes to stay positive, and the division by a constant is a multiplication by
-// its reciprocal, exact in the range of diff (Granlund and Montgomery, PLDI 1994).
-func (b Crossbar) convertFull(m *ir.Module, diff *ir.Node) *ir.Node {
-	num := b.Active*(1<<b.Bits) + b.Active
-	top := bits.Len(uint(b.Active*(1<<b.Bits) + num))
-	div := 2 * b.Active
-	shift := top + bits.Len(uint(div))
-	recip := uint64(1)<<shift/uint64(div) + 1
-	w := 2*top + 3
-	n := diff.SExt(w).ShlK(b.Bits).AddK(int64(num))
-	code := n.Mul(m.K(w, recip)).ShrK(shift)
-	code = clamp(code, 0, 1<<b.Bits-1).Trunc(b.Bits)
-	return code.Xor(m.K(b.Bits, 1<<(b.Bits-1)))
+func (b Crossbar) adcBits() int {
+	if b.Effects.Separate && b.Step != StepIdeal {
+		return b.Bits
+	}
+	return b.codeBits()
 }
 
-// clamp limits n, read as two's complement, to lo..hi.
-func clamp(n *ir.Node, lo, hi int64) *ir.Node {
-	m := n.Module()
-	low, high := m.K(n.Type.W, uint64(lo)), m.K(n.Type.W, uint64(hi))
-	return n.Lts(low).Mux(low, high.Lts(n).Mux(high, n))
-}
-
-// weight is the weight of column c and row r, zero beyond the matrix.
-func (b Crossbar) weight(c, r int) int {
-	if c >= len(b.Weights) || r >= len(b.Weights[c]) {
-		return 0
+func (b Crossbar) macro() *ir.Macro {
+	attrs := []ir.Attr{
+		{Key: "rows", Value: strconv.Itoa(b.Rows)},
+		{Key: "cols", Value: strconv.Itoa(b.Cols)},
+		{Key: "cells", Value: strconv.Itoa(2 * b.Rows * b.Cols)},
+		{Key: "dacs", Value: strconv.Itoa(b.Rows)},
+		{Key: "converters", Value: strconv.Itoa(b.converters())},
+		{Key: "adc_bits", Value: strconv.Itoa(b.adcBits())},
+		{Key: "adc_step", Value: b.Step},
+		{Key: "rows_per_conversion", Value: strconv.Itoa(b.Active)},
 	}
-	return int(b.Weights[c][r])
-}
-
-// code is what a converter makes of the difference d.
-func (b Crossbar) code(d int) int {
-	if b.Step == StepIdeal {
-		return d
+	var effects []string
+	for _, f := range b.features() {
+		effects = append(effects, f.word)
 	}
-	half := 1 << (b.Bits - 1)
-	if b.Step == StepFull {
-		d = floorDiv(2*d*half+b.Active, 2*b.Active)
+	if effects != nil {
+		attrs = append(attrs, ir.Attr{Key: "effects", Value: strings.Join(effects, ", ")})
 	}
-	return min(max(d, -half), half-1)
-}
-
-// floorDiv is a / b rounded down, b > 0.
-func floorDiv(a, b int) int {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
+	return &ir.Macro{Kind: "crossbar", Latency: 1, Attrs: attrs}
 }
 
 // Arithmetic converts beat by beat.
 func (b Crossbar) Arithmetic(in [][]Beat) [][]Beat {
 	var out []Beat
-	for _, beat := range in[0] {
-		codes := make([]int, b.Converters())
+	t := b.Tables()
+	for i, beat := range in[0] {
+		codes := make([]int64, b.Converters())
 		for a := range codes {
-			d := 0
-			for r, on := range beat[1] {
-				d += int(on) * b.weight(int(beat[0][0])*len(codes)+a, r)
-			}
-			codes[a] = b.code(d)
+			pos, neg := t.Sums(int(beat[0][0])*len(codes)+a, func(r int) bool { return beat[1][r] == 1 })
+			codes[a] = t.Code(uint32(i), a, pos, neg)
 		}
 		out = append(out, Beat{words(codes, b.codeBits())})
 	}
@@ -216,25 +256,6 @@ func (b Crossbar) Arithmetic(in [][]Beat) [][]Beat {
 
 // Cycles is one a conversion and the latency.
 func (b Crossbar) Cycles(in [][]Beat) int { return len(in[0]) + 1 }
-
-// Image is the pair's cells, column by column; columns that complete the last step are OFF.
-func (b Crossbar) Image(prefix string) *ir.Image {
-	img := ir.NewImage()
-	n := b.Steps() * b.Converters() * b.Rows
-	pos, neg := make([]uint64, n), make([]uint64, n)
-	for c := 0; c < b.Cols; c++ {
-		for r := 0; r < b.Rows; r++ {
-			switch b.weight(c, r) {
-			case 1:
-				pos[c*b.Rows+r] = 1
-			case -1:
-				neg[c*b.Rows+r] = 1
-			}
-		}
-	}
-	img.Data[prefix+".pos"], img.Data[prefix+".neg"] = pos, neg
-	return img
-}
 
 // randomCrossbar has random sizes, converters and ternary weights.
 func randomCrossbar(r *rand.Rand, most int) Crossbar {
@@ -245,7 +266,29 @@ func randomCrossbar(r *rand.Rand, most int) Crossbar {
 	}
 	b.Step = []string{StepIdeal, StepClip, StepFull}[r.Intn(3)]
 	b.Weights = RandomTernary(r, b.Cols, b.Rows)
+	b.ID = r.Uint64()
+	if r.Intn(2) == 0 {
+		b.Effects = randomEffects(r, b.Step)
+	}
 	return b
+}
+
+// randomEffects has effects of cells, of converters or both, anywhere in their ranges.
+func randomEffects(r *rand.Rand, step string) device.Effects {
+	e := device.Effects{Separate: r.Intn(2) == 0, Seed: r.Uint64()}
+	on := map[string]bool{"device": r.Intn(2) == 0, "adc": step != StepIdeal && r.Intn(2) == 0}
+	for _, p := range device.Parameters {
+		if on[p.Block] && r.Intn(3) == 0 {
+			*p.Of(&e) = p.Min + (p.Max-p.Min)*r.Float64()*r.Float64()
+		}
+	}
+	if step == StepFull {
+		e.LSB = 0
+	}
+	if e.FarRow > 0 || e.FarCol > 0 {
+		e.WireRow, e.WireCol = 0, 0
+	}
+	return e
 }
 
 // RandomTernary is an n x k matrix of -1, 0 and 1; about a third of its rows are constant, so

@@ -10,11 +10,12 @@ import (
 // CrossbarPE is a processing element of the PIM side: input registers, row decoder, crossbar
 // pair with DACs and converters, and the shift-and-add unit. It multiplies an int8 vector
 // of Rows elements with its Cols x Rows ternary matrix; step "ideal" is exactly the integer
-// product.
+// product. With effects it is device.Tables.Product; conversions are counted from reset.
 //
 // Stream x, Loads() beats a vector: Lanes x int8, element i in lane i % Lanes of beat
 // i / Lanes; lanes beyond Rows are ignored. Stream y, Steps() beats a vector: beat s has columns
-// s*Converters() .. (s+1)*Converters()-1 as int32 in cells; columns beyond Cols are zero.
+// s*Converters() .. (s+1)*Converters()-1 as int32 in cells; columns beyond Cols have no cells: zero,
+// or what converters with effects make of no current.
 //
 // One conversion a cycle: bit planes 7 to 0, in each plane the row groups, in each group the
 // steps, 8 * Groups() * Steps() in all. The next vector is taken in while sums leave.
@@ -34,6 +35,16 @@ func (b CrossbarPE) Loads() int { return ceilDiv(b.Rows, b.Lanes) }
 
 // Conversions is the number of conversions, and cycles, of one vector.
 func (b CrossbarPE) Conversions() int { return 8 * b.Groups() * b.Steps() }
+
+// sumMost bounds the magnitude of a sum in cells. Unless codes are exact, 127 + 128 codes can
+// have one sign in each row group.
+func (b Crossbar) sumMost() int {
+	if b.Step == StepIdeal && b.Effects.Ideal() {
+		return 128 * b.Rows
+	}
+	codes := int64(255 * b.Groups() * b.codeMost())
+	return int(max(b.spec().Cells(codes), -b.spec().Cells(-codes)))
+}
 
 func (b CrossbarPE) Streams() (in, out []Stream) {
 	x := Stream{Name: "x", Doc: "input vector", Fields: []Field{
@@ -103,9 +114,10 @@ func (b CrossbarPE) decoder(m *ir.Module, next, wrap *ir.Node) *ir.Node {
 	return d.Q
 }
 
-// Arithmetic follows the definition: for each group of Active rows and each plane, a code.
+// Arithmetic follows the definition, vector by vector.
 func (b CrossbarPE) Arithmetic(in [][]Beat) [][]Beat {
 	var out []Beat
+	t := b.Tables()
 	for v := 0; v+b.Loads() <= len(in[0]); v += b.Loads() {
 		var x []int8
 		for _, beat := range in[0][v : v+b.Loads()] {
@@ -113,32 +125,12 @@ func (b CrossbarPE) Arithmetic(in [][]Beat) [][]Beat {
 				x = append(x, int8(e))
 			}
 		}
-		sums := make([]int, b.Steps()*b.Converters())
-		for c := range b.Cols {
-			sums[c] = b.columnSum(c, x)
+		sums := t.Product(x, uint32(v/b.Loads()*b.Conversions()))
+		for a := b.Converters(); len(sums) > 0; sums = sums[a:] {
+			out = append(out, Beat{words(sums[:a], 32)})
 		}
-		out = append(out, b.sumBeats(sums)...)
 	}
 	return [][]Beat{out}
-}
-
-// columnSum is the weighted sum of codes of column c for the input x.
-func (b Crossbar) columnSum(c int, x []int8) int {
-	acc := 0
-	for first := 0; first < b.Rows; first += b.Active {
-		for p := range 8 {
-			d := 0
-			for k := first; k < min(first+b.Active, b.Rows); k++ {
-				d += b.weight(c, k) * int(uint8(x[k])>>p&1)
-			}
-			if p < 7 {
-				acc += b.code(d) << p
-			} else {
-				acc -= b.code(d) << 7
-			}
-		}
-	}
-	return acc
 }
 
 // Cycles of n vectors: Loads + n * Conversions + (n-1) * max(Loads, Steps + 1) + Steps + 1,

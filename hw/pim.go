@@ -58,11 +58,8 @@ func (b PIM) fill() int {
 
 // accBits holds any sum over the row blocks.
 func (b PIM) accBits() int {
-	most := 255 * b.Crossbar.Groups() * b.Crossbar.Active * b.RowBlocks
-	if b.Crossbar.Step == StepIdeal {
-		most = 128 * b.K()
-	}
-	return sbits(-most, most)
+	most := b.RowBlocks * b.Crossbar.sumMost()
+	return min(sbits(-most, most), 32)
 }
 
 func (b PIM) pe() CrossbarPE { return CrossbarPE{Crossbar: b.Crossbar, Lanes: b.part()} }
@@ -193,6 +190,7 @@ func (b PIM) Collect(beats []Beat) (acc [][]int32, q [][]int8) {
 // block is the crossbar of PE (row, col) with its part of the weights.
 func (b PIM) block(row, col int) Crossbar {
 	x := b.Crossbar
+	x.ID += uint64(row*b.ColBlocks + col)
 	x.Weights = make([][]int8, x.Cols)
 	for c := range x.Weights {
 		x.Weights[c] = make([]int8, x.Rows)
@@ -208,7 +206,7 @@ func (b PIM) block(row, col int) Crossbar {
 
 // Arithmetic is the sum over row blocks of each PE's product, and its activation.
 func (b PIM) Arithmetic(in [][]Beat) [][]Beat {
-	var out []Beat
+	var vectors [][]int8
 	for v := 0; v+b.Loads() <= len(in[1]); v += b.Loads() {
 		var x []int8
 		for _, beat := range in[1][v : v+b.Loads()] {
@@ -216,9 +214,13 @@ func (b PIM) Arithmetic(in [][]Beat) [][]Beat {
 				x = append(x, int8(e))
 			}
 		}
+		vectors = append(vectors, x)
+	}
+	var out []Beat
+	for _, sums := range b.Product(vectors) {
 		m, s := in[0][0][0][0], in[0][0][1][0]
 		acc, q := make([]int64, b.Results()*b.Lanes), make([]int64, b.Results()*b.Lanes)
-		for n, sum := range b.Product(x) {
+		for n, sum := range sums {
 			acc[n], q[n] = int64(sum), requantise(int64(sum), m, s, 8)
 		}
 		for i := 0; i < len(acc); i += b.Lanes {
@@ -228,15 +230,22 @@ func (b PIM) Arithmetic(in [][]Beat) [][]Beat {
 	return [][]Beat{out}
 }
 
-// Product is the N() sums of one input vector of at least K() elements.
-func (b PIM) Product(x []int8) []int32 {
-	sums := make([]int32, b.N())
+// Product is the N() sums of each of the vectors that enter after a reset, of at least K()
+// elements each.
+func (b PIM) Product(vectors [][]int8) [][]int32 {
+	sums := make([][]int32, len(vectors))
+	for v := range sums {
+		sums[v] = make([]int32, b.N())
+	}
 	for row := range b.RowBlocks {
 		for col := range b.ColBlocks {
 			pair := b.block(row, col)
-			for c := range pair.Cols {
-				sum := pair.columnSum(c, x[row*pair.Rows:(row+1)*pair.Rows])
-				sums[col*pair.Cols+c] += int32(pair.inCells(sum))
+			t := pair.Tables()
+			for v, x := range vectors {
+				part := t.Product(x[row*pair.Rows:(row+1)*pair.Rows], uint32(v*t.Conversions()))
+				for c, sum := range part[:pair.Cols] {
+					sums[v][col*pair.Cols+c] += sum
+				}
 			}
 		}
 	}

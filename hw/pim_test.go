@@ -145,7 +145,7 @@ func TestClippingProductIsThatOfTheNumerics(t *testing.T) {
 			w.W = append(w.W, row...)
 		}
 		y := randomBytes(r, k)
-		if got, want := p.Product(y), model.ProjectClip(w, y, x.Active, x.Bits); !slices.Equal(got, want) {
+		if got, want := p.Product([][]int8{y})[0], model.ProjectClip(w, y, x.Active, x.Bits); !slices.Equal(got, want) {
 			t.Fatalf("%s: %v, want %v", p.Name(), got, want)
 		}
 	}

@@ -2,6 +2,7 @@ package hw
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand"
 
 	"ohmloom/ir"
@@ -25,11 +26,7 @@ func (b ShiftAdd) Name() string { return "shift_add_" + b.suffix() }
 
 // accBits holds any sum: 255 = 127 + 128 codes weigh in for each row group.
 func (b ShiftAdd) accBits() int {
-	code := min(1<<(b.codeBits()-1), b.Active)
-	if b.Step == StepFull {
-		code = 1 << (b.Bits - 1)
-	}
-	most := 255 * b.Groups() * code
+	most := 255 * b.Groups() * b.codeMost()
 	return sbits(-most, most)
 }
 
@@ -79,11 +76,11 @@ func (b ShiftAdd) Build(lib *Lib) *ir.Module {
 
 // cells brings sums to cell units, 32 bits.
 func (b ShiftAdd) cells(m *ir.Module, sum *ir.Node) *ir.Node {
-	if b.Step == StepFull {
-		w := max(sum.Type.W+ir.ClogTwo(b.Active)+2, 32)
-		sum = sum.SExt(w).Mul(m.K(w, uint64(b.Active)))
-		if b.Bits > 1 {
-			sum = sum.AddK(1 << (b.Bits - 2)).SraK(b.Bits - 1)
+	if num, shift := b.spec().CellScale(); num != 1 || shift > 0 {
+		w := max(sum.Type.W+bits.Len64(uint64(num))+1, 32)
+		sum = sum.SExt(w).Mul(m.K(w, uint64(num)))
+		if shift > 0 {
+			sum = sum.AddK(1 << (shift - 1)).SraK(shift)
 		}
 	}
 	if sum.Type.W > 32 {
@@ -104,27 +101,18 @@ func counter(m *ir.Module, name string, n int, en *ir.Node) (q, last *ir.Node) {
 	return r.Q, last
 }
 
-// inCells is a sum of codes in cell units.
-func (b Crossbar) inCells(sum int) int {
-	if b.Step != StepFull {
-		return sum
-	}
-	lsbs := 1 << (b.Bits - 1)
-	return floorDiv(2*sum*b.Active+lsbs, 2*lsbs)
-}
-
 // Arithmetic is the weighted sum of each converter and step.
 func (b ShiftAdd) Arithmetic(in [][]Beat) [][]Beat {
 	var out []Beat
-	sums := make([]int, b.Steps()*b.Converters())
+	sums := make([]int64, b.Steps()*b.Converters())
 	for i, beat := range in[0] {
 		step := i % b.Steps() * b.Converters()
-		weight := 1 << beat[1][0]
+		weight := int64(1) << beat[1][0]
 		if beat[1][0] == 7 {
 			weight = -weight
 		}
 		for a, code := range SignedWords(beat[0], b.codeBits()) {
-			sums[step+a] += weight * int(code)
+			sums[step+a] += weight * code
 		}
 		if beat[3][0] == 1 {
 			out = append(out, b.sumBeats(sums)...)
@@ -135,12 +123,12 @@ func (b ShiftAdd) Arithmetic(in [][]Beat) [][]Beat {
 }
 
 // sumBeats is one beat of sums in cells for each step.
-func (b Crossbar) sumBeats(sums []int) []Beat {
+func (b ShiftAdd) sumBeats(sums []int64) []Beat {
 	var out []Beat
 	for s := 0; s < b.Steps(); s++ {
-		beat := make([]int, b.Converters())
+		beat := make([]int32, b.Converters())
 		for a := range beat {
-			beat[a] = b.inCells(sums[s*len(beat)+a])
+			beat[a] = b.spec().Cells(sums[s*len(beat)+a])
 		}
 		out = append(out, Beat{words(beat, 32)})
 	}
@@ -163,16 +151,17 @@ func (b ShiftAdd) Image(string) *ir.Image { return ir.NewImage() }
 func shiftAddWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(ShiftAdd)
 	var beats []Beat
+	// The lowest code has a magnitude one above the highest.
+	most := min(b.codeMost(), 1<<(b.codeBits()-1)-1)
 	for range 2 {
 		for p := 7; p >= 0; p-- {
 			for i := range b.Groups() * b.Steps() {
 				codes := make([]int, b.Converters())
 				for a := range codes {
-					d := r.Intn(2*b.Active+1) - b.Active
+					codes[a] = r.Intn(2*most+1) - most
 					if extreme {
-						d = (2*r.Intn(2) - 1) * b.Active
+						codes[a] = (2*r.Intn(2) - 1) * most
 					}
-					codes[a] = b.code(d)
 				}
 				last := p == 0 && i == b.Groups()*b.Steps()-1
 				beats = append(beats, Beat{words(codes, b.codeBits()), {uint64(p)}, flag(i < b.Steps()), flag(last)})

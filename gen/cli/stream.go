@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"sync"
 
 	"ohmloom/gen/lower"
 	"ohmloom/gen/program"
@@ -111,11 +112,18 @@ func (b *bench) project(e verify.Engine, job *program.Job, c *program.Case) erro
 		return err
 	}
 	sums, acts := pim.Collect(beats)
+	computed := sync.OnceValue(func() [][]int32 {
+		var padded [][]int8
+		for _, v := range in {
+			padded = append(padded, pad(v, pim.K()))
+		}
+		return pim.Product(padded)
+	})
 	loc := b.tile.Design.Top.Loc
 	for i, v := range c.Vectors {
 		want := v.Sums
 		if want == nil {
-			want = pim.Product(pad(v.In, pim.K()))
+			want = computed()[i]
 		}
 		for n := range job.Matrix.Out {
 			if got := sums[i][n]; got != want[n] {
