@@ -121,7 +121,7 @@ func (b Sequencer) Streams() (in, out []Stream) {
 			{"table", ir.Bits(1), false, "for the output head; else for the vector unit"},
 		}},
 		{Name: "vector", Doc: "commands to the vector unit", Fields: []Field{{"op", ir.Bits(2), false, "0 load, 1 add, 2 norm"}}},
-		{Name: "attend", Doc: "passes of the attention engine", Fields: tokenStream().Fields},
+		{Name: "attend", Doc: "passes of the attention engine", Fields: tokenStream().Fields[:2]},
 		{Name: "head", Doc: "commands to the sampler", Fields: []Field{
 			{"it16", ir.Bits(8), false, "16 / temperature; 0: greedy"},
 			{"m", ir.Bits(8), false, "multiplier"},

@@ -92,7 +92,7 @@ func (b Switch) buffer(lib *Lib) *ir.Module {
 		from := m.In("from", ir.Vec(b.Writers, 1), "writer with a beat")
 		last := m.In("last", ir.Vec(b.Writers, 1), "it is the last")
 		data := m.In("data", ir.Vec(b.Writers*b.Lanes, b.Width), "beats of all writers")
-		re, release := bit("re", "read the next word"), bit("release", "the last word has left")
+		re, release := bit("re", "read the next word"), bit("left", "the last word has left")
 
 		w, wa := ir.ClogTwo(b.Depth+1), ir.ClogTwo(b.Depth)
 		we := from.AnyOf(1).Named("we")
@@ -267,7 +267,7 @@ func (s *switching) read(out []Stream) {
 		}
 		drive(m, out[i], r.full.Q, data)
 	}
-	s.buffers.Each("re", re).Each("release", release)
+	s.buffers.Each("re", re).Each("left", release)
 }
 
 // Arithmetic keeps the buffers as slices of beats.

@@ -1,0 +1,309 @@
+package hw
+
+import (
+	"fmt"
+	"maps"
+
+	"ohmloom/ir"
+)
+
+// Chip is a whole accelerator: a Sequencer with its program, PIM banks for the projections, an
+// attention engine, a VectorUnit for the residual stream and its norms, an OutputHead and a
+// Sampler, and the Switch through which vectors go from one to the other, Lanes elements a
+// cycle. Tokens of a prompt go in, tokens go out, and what lies between is a program of
+// package isa; units work at the same time and wait only for their operands.
+//
+// Streams at its border: cmd, prompt, program, token and done are the Sequencer's. fetch asks
+// the external memory for count rows of the embedding table from row on; stream row takes
+// them, in the order of the requests, each as ceil(D/Lanes) beats. An attention engine with a
+// memory port has its streams at the border too.
+type Chip struct {
+	Top     string // name of the module; "" encodes the parameters
+	Lanes   int    // elements of a vector that move in a cycle, 1..64
+	Words   int    // of program memory, 1..4096
+	Buffers int    // vectors that the switch holds, 1..32
+	Vector  int    // elements of the longest vector
+
+	Unit      VectorUnit // Lanes is left 0
+	Attention AttentionEngine
+	Banks     int  // 1..16
+	Bank      Bank // each of them; Lanes and Program are left 0
+	Vocab     int  // rows of the embedding table, 1..65536
+
+	// What follows is loaded at power-on and not part of the structure.
+	Program  []uint32   // instructions
+	Matrices [][]BankOp // the Program of each bank
+}
+
+// shapedEngine is an attention engine that tells the shape of its vectors.
+type shapedEngine interface {
+	AttentionEngine
+	shape() (heads, kvHeads, channels int)
+}
+
+func (b Spread) shape() (heads, kvHeads, channels int) { return b.Heads, b.KVHeads, b.HeadChannels }
+func (b AttentionColumn) shape() (heads, kvHeads, channels int) {
+	return b.Heads, b.KVHeads, b.HeadChannels
+}
+
+// The units with the parameters that follow from the chip's.
+func (b Chip) unit() VectorUnit { u := b.Unit; u.Lanes = b.Lanes; return u }
+
+func (b Chip) sequencer() Sequencer {
+	return Sequencer{Words: b.Words, Banks: b.Banks, Buffers: b.Buffers, Ops: b.Bank.Ops, Program: b.Program}
+}
+
+func (b Chip) head() OutputHead { return OutputHead{D: b.Unit.D, Lanes: b.Lanes, Rows: b.Vocab} }
+func (b Chip) sampler() Sampler { return Sampler{Tokens: b.Vocab} }
+
+// bank is bank i.
+func (b Chip) bank(i int) Bank {
+	k := b.Bank
+	k.Lanes, k.Program = b.Lanes, nil
+	if i < len(b.Matrices) {
+		k.Program = b.Matrices[i]
+	}
+	return k
+}
+
+func (b Chip) network() Switch {
+	s := Switch{Lanes: b.Lanes, Width: 16, Depth: ceilDiv(b.Vector, b.Lanes), Buffers: b.Buffers, Writers: b.Banks + writers,
+		Offsets: make([]int, b.Banks+readers)}
+	s.Offsets[b.Banks+readK], s.Offsets[b.Banks+readV] = 1, 2
+	return s
+}
+
+func (b Chip) Name() string {
+	if b.Top != "" {
+		return b.Top
+	}
+	return fmt.Sprintf("chip_l%d_p%d_b%d_n%d_v%d_%dx%s_%s_%s", b.Lanes, b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks,
+		b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
+}
+
+func (b Chip) Check() error {
+	engine, ok := b.Attention.(shapedEngine)
+	if !ok {
+		return fmt.Errorf("chip: there is no attention engine")
+	}
+	err := firstError(inRange("chip", "lanes", b.Lanes, 1, 64), inRange("chip", "rows of the embedding table", b.Vocab, 1, 65536),
+		b.unit().Check(), engine.Check(), b.sequencer().Check(), b.network().Check(), b.head().Check())
+	for i := range max(b.Banks, 1) {
+		err = firstError(err, b.bank(i).Check())
+	}
+	if err != nil {
+		return err
+	}
+	heads, kvHeads, channels := engine.shape()
+	for _, v := range []struct {
+		name string
+		n    int
+	}{{"residual stream", b.Unit.D}, {"query", heads * channels}, {"key", kvHeads * channels}} {
+		if v.n > b.Vector {
+			return fmt.Errorf("chip: a %s has %d elements, the longest vector %d", v.name, v.n, b.Vector)
+		}
+	}
+	return nil
+}
+
+func (b Chip) Streams() (in, out []Stream) {
+	seqIn, seqOut := b.sequencer().Streams()
+	in = []Stream{seqIn[seqCmd], seqIn[seqPrompt], seqIn[seqProgram],
+		{Name: "row", Doc: "rows of the embedding table", Fields: []Field{{"data", ir.Vec(b.Lanes, 8), true, "int8 elements"}}}}
+	out = []Stream{seqOut[seqToken], seqOut[seqDone],
+		{Name: "fetch", Doc: "requests to the memory", Fields: seqOut[seqFetch].Fields[:2]}}
+	engineIn, engineOut := b.Attention.Streams()
+	return append(in, engineIn[4:]...), append(out, engineOut[1:]...)
+}
+
+func (b Chip) Build(lib *Lib) *ir.Module {
+	if err := b.Check(); err != nil {
+		panic("hw: " + err.Error())
+	}
+	doc := fmt.Sprintf("Accelerator of %d PIM banks and an attention engine, %d elements a cycle between them, run by a program.", b.Banks, b.Lanes)
+	return lib.module("chip", b.Name(), doc, func(m *ir.Module) {
+		in, out := b.Streams()
+		c := &chipping{Chip: b, m: m, lib: lib}
+		c.seq = m.Instance("u_sequencer", b.sequencer().Build(lib))
+		c.net = m.Instance("u_switch", b.network().Build(lib))
+		for i, s := range []string{"cmd", "prompt", "program"} {
+			passIn(m, c.seq, in[i], s)
+		}
+		passOut(m, c.seq, out[0], "token")
+		passOut(m, c.seq, out[1], "done")
+		c.join(c.seq, "move", c.net, "move", "reads", "src", "writes", "dst", "more")
+		c.vector()
+		c.output()
+		c.memory(in[3], out[2])
+		for i := range b.Banks {
+			c.bankOf(i)
+		}
+		c.attention(in[4:], out[3:])
+	})
+}
+
+// chipping is a chip under construction.
+type chipping struct {
+	Chip
+	m             *ir.Module
+	lib           *Lib
+	seq, net      *ir.Inst
+	unit, outputs *ir.Inst // vector unit, output head
+}
+
+// join connects output stream out of one instance to input stream in of another.
+func (c *chipping) join(from *ir.Inst, out string, to *ir.Inst, in string, fields ...string) {
+	to.In(in+"_valid", c.m.OutOf(from, out+"_valid"))
+	from.In(out+"_ready", c.m.OutOf(to, in+"_ready"))
+	for _, f := range fields {
+		to.In(in+"_"+f, c.m.OutOf(from, out+"_"+f))
+	}
+}
+
+// command sends stream out of the sequencer to stream in of a unit, by way of a register
+// slice, so that the sequencer is up to two commands ahead.
+func (c *chipping) command(out Stream, to *ir.Inst, in string, change func(i int, f *ir.Node) *ir.Node) {
+	var fields []*ir.Node
+	for i, f := range out.Fields {
+		n := c.m.OutOf(c.seq, out.Name+"_"+f.Name)
+		if change != nil {
+			n = change(i, n)
+		}
+		fields = append(fields, n)
+	}
+	ready, l := sliced(c.lib, c.m, "u_"+out.Name+"_cmd", c.m.OutOf(c.seq, out.Name+"_valid"), fields)
+	c.seq.In(out.Name+"_ready", ready)
+	to.In(in+"_valid", l.valid)
+	l.take(c.m.OutOf(to, in+"_ready"))
+	for i, f := range out.Fields {
+		to.In(in+"_"+f.Name, l.fields[i])
+	}
+}
+
+// streams of the sequencer.
+func (c *chipping) said(stream int) Stream {
+	_, out := c.sequencer().Streams()
+	return out[stream]
+}
+
+// toSwitch makes stream out of an instance, vectors of n elements in beats, writer w.
+func (c *chipping) toSwitch(from *ir.Inst, out string, w int, last *ir.Node) {
+	name := fmt.Sprintf("w%d", w)
+	ready := c.m.OutOf(c.net, name+"_ready")
+	c.net.In(name+"_valid", c.m.OutOf(from, out+"_valid")).In(name+"_last", last).
+		In(name+"_data", c.m.OutOf(from, out+"_data").SExt(16))
+	from.In(out+"_ready", ready)
+}
+
+// ends marks the last of n beats of stream out.
+func (c *chipping) ends(name string, from *ir.Inst, out string, w, n int) *ir.Node {
+	fire := c.m.OutOf(from, out+"_valid").And(c.m.OutOf(c.net, fmt.Sprintf("w%d_ready", w)))
+	_, last := counter(c.m, name, n, fire)
+	return last
+}
+
+// fromSwitch makes reader r stream in of an instance, of elements of width bits.
+func (c *chipping) fromSwitch(r int, to *ir.Inst, in string, width int) {
+	name := fmt.Sprintf("r%d", r)
+	to.In(in+"_valid", c.m.OutOf(c.net, name+"_valid")).In(in+"_data", c.m.OutOf(c.net, name+"_data").Trunc(width))
+	c.net.In(name+"_ready", c.m.OutOf(to, in+"_ready"))
+}
+
+// vector places the vector unit.
+func (c *chipping) vector() {
+	c.unit = c.m.Instance("u_vector_unit", c.Chip.unit().Build(c.lib))
+	c.command(c.said(seqVector), c.unit, "cmd", nil)
+	c.fromSwitch(c.Banks+readAdd, c.unit, "add", 16)
+	w := c.Banks + writeVector
+	c.toSwitch(c.unit, "y", w, c.ends("norm_beat", c.unit, "y", w, c.head().Beats()))
+}
+
+// output places output head and sampler.
+func (c *chipping) output() {
+	m := c.m
+	c.outputs = m.Instance("u_output_head", c.head().Build(c.lib))
+	c.fromSwitch(c.Banks+readHead, c.outputs, "y", 8)
+	sampler := m.Instance("u_sampler", c.sampler().Build(c.lib))
+	c.join(c.outputs, "logit", sampler, "x", "logit")
+	c.command(c.said(seqHead), sampler, "cmd", nil)
+	c.seq.In("sampled_valid", m.OutOf(sampler, "token_valid")).In("sampled_token", fit(m.OutOf(sampler, "token_token"), tokenBits))
+	sampler.In("token_ready", m.OutOf(c.seq, "sampled_ready"))
+}
+
+// requests is how many requests may be under way to the memory.
+const requests = 4
+
+// memory sends requests out and gives what comes to those who asked, in order.
+func (c *chipping) memory(row, fetch Stream) {
+	m := c.m
+	field := func(name string) *ir.Node { return m.OutOf(c.seq, "fetch_"+name) }
+	asked := field("valid")
+	order := m.Instance("u_requests", Fifo{Depth: requests, Lanes: 1, Width: tokenBits + 1}.Build(c.lib))
+	room := m.OutOf(order, "x_ready")
+	ready, request := sliced(c.lib, m, "u_fetch", asked.And(room), []*ir.Node{field("row"), field("count")})
+	c.seq.In("fetch_ready", ready.And(room))
+	order.In("x_valid", asked.And(ready)).In("x_data", field("table").Cat(field("count")))
+	request.take(output(m, fetch))
+	drive(m, fetch, request.valid, request.fields...)
+
+	rows := slicedInput(c.lib, m, row)
+	who, waits := m.OutOf(order, "y_data"), m.OutOf(order, "y_valid")
+	table := who.Bit(tokenBits).Named("for_head")
+	c.unit.In("emb_valid", rows.valid.And(waits).And(table.Not())).In("emb_data", rows.fields[0])
+	c.outputs.In("rows_valid", rows.valid.And(waits).And(table)).In("rows_data", rows.fields[0])
+	take := waits.And(table.Mux(m.OutOf(c.outputs, "rows_ready"), m.OutOf(c.unit, "emb_ready"))).Named("row_taken")
+	rows.take(take)
+	fire := rows.valid.And(take).Named("row_moves")
+	_, rowEnds := counter(m, "row_beat", c.head().Beats(), fire)
+	left := m.Reg("rows_given", ir.Bits(tokenBits), 0)
+	next := left.Q.AddK(1)
+	rowDone := fire.And(rowEnds).Named("row_done")
+	done := rowDone.And(next.Eq(who.Trunc(tokenBits))).Named("request_done")
+	left.SetEn(rowDone, done.Mux(m.K(tokenBits, 0), next))
+	order.In("y_ready", done)
+}
+
+// bankOf places bank i.
+func (c *chipping) bankOf(i int) {
+	bank := c.m.Instance(fmt.Sprintf("u_bank%d", i), c.bank(i).Build(c.lib))
+	c.command(c.said(seqBank+i), bank, "cmd", func(_ int, op *ir.Node) *ir.Node { return op.Trunc(ir.ClogTwo(c.Bank.Ops)) })
+	c.fromSwitch(i, bank, "x", 8)
+	c.toSwitch(bank, "y", i, c.m.OutOf(bank, "y_last"))
+}
+
+// attention places the attention engine between gearboxes to its widths.
+func (c *chipping) attention(in, out []Stream) {
+	m := c.m
+	engineIn, engineOut := c.Attention.Streams()
+	engine := m.Instance("u_attention", c.Attention.Build(c.lib))
+	c.command(c.said(seqAttend), engine, "token", nil)
+	engine.In("token_more", m.K(1, 0)) // a block has one token
+	heads, kvHeads, channels := c.Attention.(shapedEngine).shape()
+	for i, n := range []int{heads, kvHeads, kvHeads} {
+		s := engineIn[1+i]
+		gear := m.Instance("u_"+s.Name, Gearbox{In: c.Lanes, Out: s.Fields[0].Type.N, InLength: n * channels, OutLength: channels, Width: 8}.Build(c.lib))
+		c.fromSwitch(c.Banks+readQ+i, gear, "x", 8)
+		c.join(gear, "y", engine, s.Name, "data")
+	}
+	y := engineOut[0]
+	gear := m.Instance("u_o", Gearbox{In: y.Fields[0].Type.N, Out: c.Lanes, InLength: channels, OutLength: heads * channels, Width: 8}.Build(c.lib))
+	c.join(engine, y.Name, gear, "x", "data")
+	w := c.Banks + writeAttention
+	c.toSwitch(gear, "y", w, c.ends("o_beat", gear, "y", w, ceilDiv(heads*channels, c.Lanes)))
+	for _, s := range in {
+		passIn(m, engine, s, s.Name)
+	}
+	for _, s := range out {
+		passOut(m, engine, s, s.Name)
+	}
+}
+
+// Image is the program, the tables and cells of the banks, and the tables of the attention engine.
+func (b Chip) Image(prefix string) *ir.Image {
+	img := b.sequencer().Image(prefix + ".u_sequencer")
+	maps.Copy(img.Data, b.Attention.Image(prefix+".u_attention").Data)
+	for i := range b.Banks {
+		maps.Copy(img.Data, b.bank(i).Image(fmt.Sprintf("%s.u_bank%d", prefix, i)).Data)
+	}
+	return img
+}
