@@ -2,6 +2,7 @@ package hw
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 
 	"ohmloom/ir"
@@ -18,7 +19,7 @@ import (
 // them, in the order of the requests, each as ceil(D/Lanes) beats. An attention engine with a
 // memory port has its streams at the border too.
 type Chip struct {
-	Top     string // name of the module; "" encodes the parameters
+	Top     string // name of the module; "" makes one of a hash of the parameters
 	Lanes   int    // elements of a vector that move in a cycle, 1..64
 	Words   int    // of program memory, 1..4096
 	Buffers int    // vectors that the switch holds, 1..32
@@ -77,8 +78,9 @@ func (b Chip) Name() string {
 	if b.Top != "" {
 		return b.Top
 	}
-	return fmt.Sprintf("chip_l%d_p%d_b%d_n%d_v%d_%dx%s_%s_%s", b.Lanes, b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks,
-		b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
+	h := fnv.New64a()
+	fmt.Fprint(h, b.Lanes, b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks, b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
+	return fmt.Sprintf("chip_%016x", h.Sum64())
 }
 
 func (b Chip) Check() error {
