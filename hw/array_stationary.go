@@ -22,12 +22,23 @@ import (
 // of a weight- or input-stationary fold (arXiv 1811.02883; scale-sim-v2,
 // systolic_compute_ws.py and systolic_compute_is.py). A row of y is offered Rows + Cols + 1
 // cycles after its x was taken; rows that are not taken wait in a buffer, and x waits for room.
-type StationaryArray struct{ Rows, Cols int } // 1..1024 each
+//
+// With TagBits, x also has a tag, which y repeats.
+type StationaryArray struct {
+	Rows, Cols int // 1..1024 each
+	TagBits    int // 0..64; 0 is without
+}
 
-func (b StationaryArray) Name() string { return fmt.Sprintf("array_stationary_%dx%d", b.Rows, b.Cols) }
+func (b StationaryArray) Name() string {
+	if b.TagBits > 0 {
+		return fmt.Sprintf("array_stationary_%dx%d_t%d", b.Rows, b.Cols, b.TagBits)
+	}
+	return fmt.Sprintf("array_stationary_%dx%d", b.Rows, b.Cols)
+}
 
 func (b StationaryArray) Check() error {
-	return firstError(inRange("array_stationary", "rows", b.Rows, 1, 1024), inRange("array_stationary", "cols", b.Cols, 1, 1024))
+	return firstError(inRange("array_stationary", "rows", b.Rows, 1, 1024), inRange("array_stationary", "cols", b.Cols, 1, 1024),
+		inRange("array_stationary", "tag bits", b.TagBits, 0, 64))
 }
 
 func (b StationaryArray) Streams() (in, out []Stream) {
@@ -37,6 +48,10 @@ func (b StationaryArray) Streams() (in, out []Stream) {
 		{"last", ir.Bits(1), false, "1 in the last beat of a fold"},
 	}}
 	y := Stream{Name: "y", Doc: "sums, one beat for each of x", Fields: []Field{{"acc", ir.Vec(b.Cols, 32), true, "int32 a column"}}}
+	if b.TagBits > 0 {
+		x.Fields = append(x.Fields, Field{"tag", ir.Bits(b.TagBits), false, "comes back with the sums"})
+		y.Fields = append(y.Fields, Field{"tag", ir.Bits(b.TagBits), false, "of the operands"})
+	}
 	return []Stream{w, x}, []Stream{y}
 }
 
@@ -86,7 +101,17 @@ func (b StationaryArray) Build(lib *Lib) *ir.Module {
 			In("x_valid", age.Q.Elem(age.Type.N-1)).In("x_data", sums).In("y_ready", take)
 		valid := m.OutOf(buffer, "y_valid")
 		count(under, fire, valid.And(take))
-		drive(m, out[0], valid, m.OutOf(buffer, "y_data"))
+		fields := []*ir.Node{m.OutOf(buffer, "y_data")}
+		if b.TagBits > 0 {
+			tag := x.fields[2]
+			for i := range age.Type.N {
+				tag = m.DataReg(fmt.Sprintf("tag_%d", i), tag.Type).Set(tag)
+			}
+			tags := m.Instance("u_tags", Fifo{Depth: room, Lanes: 1, Width: b.TagBits}.Build(lib)).
+				In("x_valid", age.Q.Elem(age.Type.N-1)).In("x_data", tag).In("y_ready", take)
+			fields = append(fields, m.OutOf(tags, "y_data"))
+		}
+		drive(m, out[0], valid, fields...)
 	})
 }
 
@@ -150,7 +175,7 @@ func (b StationaryArray) Arithmetic(in [][]Beat) [][]Beat {
 				sums[c] += a * s
 			}
 		}
-		out = append(out, Beat{words(sums, 32)})
+		out = append(out, append(Beat{words(sums, 32)}, beat[2:]...))
 		if beat[1][0] == 1 {
 			w = w[b.Rows:]
 		}
@@ -258,7 +283,9 @@ func (p StationaryMatMul) Collect(beats []Beat) []int32 {
 	return out
 }
 
-func randomStationaryArray(r *rand.Rand) Block { return StationaryArray{oddSize(r, 7), oddSize(r, 20)} }
+func randomStationaryArray(r *rand.Rand) Block {
+	return StationaryArray{oddSize(r, 7), oddSize(r, 20), max(0, r.Intn(10)-5)}
+}
 
 // stationaryArrayWork is two or three folds of random lengths.
 func stationaryArrayWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {

@@ -85,7 +85,7 @@ func (b AttentionColumn) Check() error {
 		err = fmt.Errorf("attention: heads is %d, which is not a multiple of the %d KV heads", b.Heads, b.KVHeads)
 	}
 	if err == nil {
-		err = firstError(b.cache().Check(), b.bias().Check())
+		err = firstError(b.cache().Check(), b.bias().Check(), checkConstants(b.Constants, b.Layers*b.Heads))
 	}
 	return err
 }
@@ -275,20 +275,7 @@ func (c *columning) outputs(take *ir.Node, y Stream) {
 func (b AttentionColumn) Image(prefix string) *ir.Image {
 	img := b.bias().Image(prefix + ".u_bias")
 	if b.ConSmax {
-		table := make([]uint64, b.Layers*b.Heads)
-		for i := range table {
-			c := b.constantsOf(i)
-			table[i] = word(int64(c.Beta), scoreBits) | uint64(c.R)<<scoreBits
-		}
-		img.Data[prefix+".u_constants.u_table.mem"] = table
+		img.Data[prefix+".u_constants.u_table.mem"] = constantWords(b.Constants, b.Layers*b.Heads)
 	}
 	return img
-}
-
-// constantsOf is the constants of a head, counted over the layers.
-func (b AttentionColumn) constantsOf(head int) ConSmaxConstants {
-	if head >= len(b.Constants) {
-		return ConSmaxConstants{}
-	}
-	return b.Constants[head]
 }

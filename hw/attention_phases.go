@@ -51,8 +51,8 @@ func (p position) sum(tokens []Beat, from int, stored int, attended func(slots i
 //
 //	QK                H ceil(l/Cols) max(ceil(HeadChannels/Rows), Cols/Lanes)
 //	AV                H ceil(l/Rows) ceil(HeadChannels/Cols)
-//	softmax, maximum  H ceil(l/Cols) Cols/Lanes
-//	softmax, weights  the same
+//	softmax, maximum  H ceil(l/Cols) Cols/Lanes, or as many of ConSmax
+//	softmax, weights  the same, with the softmax
 //	normalisation     H ceil of the channels by Lanes, round by round
 //	load q            H ceil(HeadChannels/Rows)
 //	store k, v        G (ceil(HeadChannels/Rows) + ceil(HeadChannels/Cols)), the latter times Cols/Port with a port
@@ -69,11 +69,15 @@ func (b Spread) Phases(in [][]Beat, from int) []Phase {
 		{PhaseQK, []string{"busy", "av"}, firstUp, perHead(func(l int) int { return ceilDiv(l, b.Cols) * max(channels(b.Rows), b.Cols/b.Lanes) })},
 		{PhaseAV, []string{"busy", "av"}, secondUp, perHead(func(l int) int { return ceilDiv(l, b.Rows) * channels(b.Cols) })},
 		{"softmax, maximum", []string{"u_softmax.goes"}, allUp, softmax},
-		{"softmax, weights", []string{"u_softmax.reads"}, allUp, softmax},
 		{"normalisation", []string{"u_normalise.goes"}, allUp, perHead(func(int) int {
 			return (channels(b.Cols)-1)*(b.Cols/b.Lanes) + ceilDiv(lastRound, b.Lanes)
 		})},
 		{"load q", []string{"q_fire"}, allUp, perHead(func(int) int { return channels(b.Rows) })},
+	}
+	if b.ConSmax {
+		phases[2].Name = "ConSmax"
+	} else {
+		phases = append(phases, Phase{"softmax, weights", []string{"u_softmax.reads"}, allUp, softmax})
 	}
 	store := func(parts int) int {
 		return at.sum(in[0], from, b.KVHeads*(channels(b.Rows)+channels(b.Cols)*parts), func(int) int { return 0 })

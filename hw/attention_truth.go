@@ -67,8 +67,8 @@ func (b AttentionColumn) Arithmetic(in [][]Beat) [][]Beat {
 				k, v = append(k, keys[slot][h*b.KVHeads/b.Heads]), append(v, values[slot][h*b.KVHeads/b.Heads])
 			}
 			var constants *ConSmaxConstants
-			if c := b.constantsOf(layer*b.Heads + h); b.ConSmax {
-				constants = &c
+			if b.ConSmax {
+				constants = constantsOf(b.Constants, layer*b.Heads+h)
 			}
 			o := attentionHead(q, k, v, func(t int) int64 { return int64(b.bias().at(layer*b.Heads+h, t)) }, constants)
 			for _, x := range o {
@@ -195,9 +195,7 @@ func randomAttentionColumn(r *rand.Rand) Block {
 		Context: oddSize(r, 14), Layers: oddSize(r, 2)}
 	b.Heads = b.KVHeads * oddSize(r, 3)
 	if b.ConSmax = r.Intn(4) == 0; b.ConSmax {
-		for range b.Layers * b.Heads {
-			b.Constants = append(b.Constants, ConSmaxConstants{Beta: r.Intn(1<<16) - 1<<14, R: r.Intn(1 << recipBits)})
-		}
+		b.Constants = RandomConstants(r, b.Layers*b.Heads)
 	}
 	if r.Intn(3) > 0 {
 		b.Bias = randomBias(r, b.Layers*b.Heads, b.Context)

@@ -101,6 +101,23 @@ func (b ConSmax) Cycles(in [][]Beat) int { return len(in[0]) + 3 }
 // signed, and R = floor(2^24 / (127 gamma)), 18 bits.
 type ConSmaxConstants struct{ Beta, R int }
 
+// constantsOf is the constants of a head, counted over the layers; what is missing is zero.
+func constantsOf(all []ConSmaxConstants, head int) *ConSmaxConstants {
+	if head >= len(all) {
+		return &ConSmaxConstants{}
+	}
+	return &all[head]
+}
+
+// RandomConstants is constants of n heads that give weights and outputs of all sizes.
+func RandomConstants(r *rand.Rand, n int) []ConSmaxConstants {
+	all := make([]ConSmaxConstants, n)
+	for i := range all {
+		all[i] = ConSmaxConstants{Beta: r.Intn(1<<16) - 1<<14, R: r.Intn(1 << recipBits >> r.Intn(recipBits))}
+	}
+	return all
+}
+
 // constantTable gives the constants of each head of a pass in turn, from a memory loaded at
 // power-on: ports token_valid, token_store (a pass begins; it gives nothing), token_more (the
 // next is of the same layer) and stream c.

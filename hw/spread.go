@@ -54,6 +54,11 @@ import (
 // ceil(HeadChannels/Lanes) beats a head. Beyond the last channel inputs are ignored and
 // outputs zero. A pass that stores takes only k and v and gives nothing.
 //
+// With ConSmax, weights and R of a head are those of block ConSmax, from a table of loaded
+// constants: e = EXP_ROM[max(rshift(beta - s, 7), 0)] and R = floor(2^24 / (127 gamma)). No
+// score waits for another: the AV of a head may begin Cols/Lanes + 3 cycles after its last
+// scores, instead of that and a cycle for every Lanes slots more.
+//
 // Values are those of the numerics: 8-bit q, k, v, the exponential of ExpROM, 2^24 / Z in 18
 // bits, o = sat8(rshift(a * (2^24 / Z), 23)). Sums are exact for all inputs, -128 included.
 type Spread struct {
@@ -67,8 +72,11 @@ type Spread struct {
 	Ahead        int  // heads on their way at once, 1..64
 	Port         int  // columns a beat of the memory port carries, a divisor of Cols; 0: the cache is on chip
 	Biased       bool // scores have a relative position bias, from a loaded table
+	ConSmax      bool // weights by ConSmax instead of the softmax
 
-	Bias [][]int16 // [Layers*Heads][Context] by distance, unit 2^7 scores; nil is all zero; not part of the structure
+	// What follows is loaded at power-on and not part of the structure; what is missing is zero.
+	Bias      [][]int16          // [Layers*Heads][Context] by distance, unit 2^7 scores
+	Constants []ConSmaxConstants // [Layers*Heads], with ConSmax
 }
 
 const (
@@ -86,6 +94,9 @@ func (b Spread) suffix() string {
 	}
 	if b.Biased {
 		bias += "_bias"
+	}
+	if b.ConSmax {
+		bias += "_consmax"
 	}
 	return fmt.Sprintf("%dx%d_h%dof%d_d%d_t%d_y%d_l%d_a%d%s", b.Rows, b.Cols, b.KVHeads, b.Heads,
 		b.HeadChannels, b.Context, b.Layers, b.Lanes, b.Ahead, bias)
@@ -119,7 +130,7 @@ func (b Spread) Check() error {
 		return fmt.Errorf("spread: %d lanes do not divide %d rows, %d columns and a context of %d; %d do",
 			b.Lanes, b.Rows, b.Cols, b.Context, b.lanesThatFit())
 	}
-	return nil
+	return checkConstants(b.Constants, b.Layers*b.Heads)
 }
 
 // lanesThatFit is the largest number of lanes of at most Lanes that the sizes allow.
@@ -220,9 +231,12 @@ func (b Spread) Build(lib *Lib) *ir.Module {
 	})
 }
 
-// Image is the table of biases.
+// Image is the tables of biases and of ConSmax's constants.
 func (b Spread) Image(prefix string) *ir.Image {
 	img := ir.NewImage()
+	if b.ConSmax {
+		img.Data[prefix+".u_softmax.u_constants.mem"] = constantWords(b.Constants, b.Layers*b.Heads)
+	}
 	if !b.Biased {
 		return img
 	}

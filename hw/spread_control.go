@@ -50,6 +50,7 @@ type flight struct {
 	lastC, lastR place    // the last slot in use
 	lane         place    // slot of the token, divided by Lanes
 	base, biases *ir.Node // where the layer's part of the banks and of the biases begins
+	constants    *ir.Node // and of ConSmax's constants
 }
 
 // turn is the element of the present pass; it changes in each cycle with en.
@@ -120,6 +121,10 @@ func (e *spreading) begin() {
 		size := e.Heads * (e.Context / e.Lanes)
 		base := stepper(m, "bias_layer", ir.ClogTwo(e.Layers*size), size, e.Layers, e.nextLayer)
 		e.flight.biases = e.kept("bias_base", m.DataReg("bias_begin", base.Type).SetEn(e.fire, base))
+	}
+	if e.ConSmax {
+		base := stepper(m, "constants_layer", ir.ClogTwo(e.Layers*e.Heads), e.Heads, e.Layers, e.nextLayer)
+		e.flight.constants = e.kept("constants_base", m.DataReg("constants_begin", base.Type).SetEn(e.fire, base))
 	}
 }
 
@@ -319,6 +324,9 @@ func (e *spreading) multiply() {
 	weighted := late("sum_av", adds.Bit(2))
 	e.softmaxer.In("sums_valid", done.And(weighted.Not())).In("sums_tail", late("sum_tail", adds.Bit(1))).
 		In("sums_turn", late("sum_turn", adds.Bit(0))).In("sums", sums).In("last_col", e.flight.lastC.lo).In("last_slot", e.flight.lastC.hi)
+	if e.ConSmax {
+		e.softmaxer.In("constants_layer", e.flight.constants)
+	}
 	if e.Biased {
 		e.softmaxer.In("distance_lane", e.flight.lane.lo).In("distance_row", e.flight.lane.hi).In("bias_layer", e.flight.biases)
 	}

@@ -30,7 +30,11 @@ func (b Spread) softmax(lib *Lib) *ir.Module {
 		s.last.lo = m.In("last_col", ir.Vec(flightPasses, ir.ClogTwo(b.Cols)), "column of the last slot in use, by pass")
 		s.last.hi = m.In("last_slot", ir.Vec(flightPasses, ir.ClogTwo(b.kSlots())), "and its number within the column")
 		scores, first, last := s.serialise()
-		s.second(s.maximum(scores, first, last))
+		if b.ConSmax {
+			s.weigh(scores, last)
+		} else {
+			s.second(s.maximum(scores, first, last))
+		}
 	})
 }
 
@@ -43,7 +47,9 @@ type spreadSoftmax struct {
 	turn             *ir.Node // of the pass of sums
 	last             place
 	fifo             *ir.Inst // scores between the passes
-	stored           *ir.Node // a word of scores goes into the fifo
+	stored           *ir.Node // a word of scores is there; it goes into the fifo
+	used             *ir.Node // of these, scores of slots in use
+	constants        *ir.Node // of ConSmax, of the head whose scores are biased
 }
 
 // serialise cuts the scores into parts, adds the bias and makes scores beyond the last slot
@@ -70,6 +76,15 @@ func (s *spreadSoftmax) serialise() (scores, first, last *ir.Node) {
 	}
 	raw, live := shift("raw", s.sums), shift("live", used)
 
+	// A part's biases, and a head's constants, are read in the cycle before it comes.
+	next := s.load
+	if n > 1 {
+		next = next.Or(goes.Q.And(lastPart.Not()))
+	}
+	head := goes.Q.Mux(ends, fresh.Q)
+	if s.ConSmax {
+		s.constants = s.headConstants(next.And(head), ends)
+	}
 	score := raw // QK sums fit, though those of AV may be wider
 	if w := s.scoreBits(); raw.Type.W > w {
 		score = raw.Trunc(w)
@@ -77,17 +92,14 @@ func (s *spreadSoftmax) serialise() (scores, first, last *ir.Node) {
 		score = raw.SExt(w)
 	}
 	if s.Biased {
-		// A part's biases are read in the cycle before it comes.
-		next := s.load
-		if n > 1 {
-			next = next.Or(goes.Q.And(lastPart.Not()))
-		}
-		head := goes.Q.Mux(ends, fresh.Q)
 		score = score.Add(s.biases(next, head, ends).SExt(s.scoreBits()).ShlK(scoreShift)).Named("biased")
 	}
 	least := m.K(s.scoreBits(), 1<<(s.scoreBits()-1)).Splat(lanes)
 	out := m.DataReg("score", ir.Vec(lanes, s.scoreBits())).Set(live.Mux(score, least))
 	s.stored = m.Reg("stored", ir.Bits(1), 0).Set(goes.Q)
+	if s.ConSmax {
+		s.used = m.DataReg("score_used", live.Type).Set(live)
+	}
 	return out, m.DataReg("score_first", ir.Bits(1)).Set(fresh.Q), m.DataReg("score_last", ir.Bits(1)).Set(ends)
 }
 
@@ -105,11 +117,7 @@ func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 	present := m.DataReg("turn", ir.Bits(1)).SetEn(s.load, s.turn)
 	of := s.load.Mux(s.turn, present)
 	layer, high := layers.Pick(of), highs.Pick(of)
-	base := stepper(m, "bias_base", w, words, s.Heads, ends)
-	if s.Heads > 1 { // the first part of the next head may be asked for while this head ends
-		over := base.EqK(uint64((s.Heads - 1) * words))
-		base = ends.Mux(over.Mux(m.K(w, 0), base.AddK(int64(words))), base)
-	}
+	base := s.headBase("bias_base", w, words, ends)
 	before := func(n *ir.Node) *ir.Node {
 		return n.EqK(0).Mux(m.K(n.Type.W, uint64(words-1)), n.AddK(-1))
 	}
@@ -132,6 +140,18 @@ func (s *spreadSoftmax) biases(next, head, ends *ir.Node) *ir.Node {
 		turned = low.Bit(bit).Mux(turned.Elems(lanes-by, by).Join(turned.Elems(0, lanes-by)), turned)
 	}
 	return turned
+}
+
+// headBase is where the words of the head begin whose part is asked for: step words a head.
+func (s *spreadSoftmax) headBase(name string, w, step int, ends *ir.Node) *ir.Node {
+	m := s.m
+	base := stepper(m, name, w, step, s.Heads, ends)
+	if s.Heads == 1 {
+		return base
+	}
+	// The first part of the next head may be asked for while this head ends.
+	over := base.EqK(uint64((s.Heads - 1) * step))
+	return ends.Mux(over.Mux(m.K(w, 0), base.AddK(int64(step))), base)
 }
 
 // table is a memory of depth words of w bits, loaded at power-on: ports re, raddr, rdata.

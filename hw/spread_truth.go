@@ -61,7 +61,11 @@ func (b Spread) Arithmetic(in [][]Beat) [][]Beat {
 				e := ring[(p.slot-t+b.Context)%b.Context]
 				keys, values = append(keys, e.k[at:at+b.HeadChannels]), append(values, e.v[at:at+b.HeadChannels])
 			}
-			o := attend(p.q[h*b.HeadChannels:(h+1)*b.HeadChannels], keys, values, b.bias(p.layer*b.Heads+h))
+			var constants *ConSmaxConstants
+			if b.ConSmax {
+				constants = constantsOf(b.Constants, p.layer*b.Heads+h)
+			}
+			o := attend(p.q[h*b.HeadChannels:(h+1)*b.HeadChannels], keys, values, b.bias(p.layer*b.Heads+h), constants)
 			for c := 0; c < len(o); c += b.Lanes {
 				beat := make([]int64, b.Lanes)
 				copy(beat, o[c:])
@@ -162,8 +166,9 @@ func (b Spread) bias(head int) []int16 {
 	return b.Bias[head]
 }
 
-// attend is the attention of one head; keys, values and bias are by distance.
-func attend(q []int64, keys, values [][]int64, bias []int16) []int64 {
+// attend is the attention of one head; keys, values and bias are by distance. constants are
+// those of ConSmax, or nil for the softmax.
+func attend(q []int64, keys, values [][]int64, bias []int16, constants *ConSmaxConstants) []int64 {
 	scores := make([]int64, len(keys))
 	most := int64(-1 << 62)
 	for t, k := range keys {
@@ -175,17 +180,26 @@ func attend(q []int64, keys, values [][]int64, bias []int16) []int64 {
 		}
 		most = max(most, scores[t])
 	}
+	if constants != nil {
+		most = int64(constants.Beta)
+	}
 	var z int64
 	o := make([]int64, len(q))
 	for t, s := range scores {
-		e := exponential(roundShift(most-s, scoreShift))
+		e := exponential(max(roundShift(most-s, scoreShift), 0))
 		z += e
 		for c, v := range values[t] {
 			o[c] += e * v
 		}
 	}
+	var r int64
+	if constants != nil {
+		r = int64(constants.R)
+	} else {
+		r = 1 << recipShift / z
+	}
 	for c := range o {
-		o[c] = min(max(roundShift(o[c]*(1<<recipShift/z), outShift), -127), 127)
+		o[c] = min(max(roundShift(o[c]*r, outShift), -127), 127)
 	}
 	return o
 }
@@ -353,7 +367,11 @@ func (t *timing) block() {
 			slots := ceilDiv(t.slots[q/t.Heads], t.Cols)
 			lastSum := startQ + (slots-1)*t.slotTime() + t.kChunks() + t.sumLatency()
 			known, s := lastSum+t.parts()+3, slots*t.parts()
-			weights, recips = append(weights, known+s+2), append(recips, known+s+5+recipBits)
+			if t.ConSmax {
+				weights, recips = append(weights, known-1), append(recips, known)
+			} else {
+				weights, recips = append(weights, known+s+2), append(recips, known+s+5+recipBits)
+			}
 			t.free = startQ + slots*t.slotTime()
 			continue
 		}
@@ -396,6 +414,9 @@ func randomSpread(r *rand.Rand) Block {
 	}
 	b.Lanes = 1 + r.Intn(min(b.Rows, b.Cols))
 	b.Lanes = b.lanesThatFit()
+	if b.ConSmax = r.Intn(4) == 0; b.ConSmax {
+		b.Constants = RandomConstants(r, b.Layers*b.Heads)
+	}
 	if b.Biased {
 		b.Bias = make([][]int16, b.Layers*b.Heads)
 		for h := range b.Bias {

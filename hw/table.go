@@ -28,6 +28,7 @@ var Table = []Entry{
 	{"replay", "packets given several times", randomReplay, replayWork},
 	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
 	{"attention_column", "decode attention on one column of the array", randomAttentionColumn, attentionColumnWork},
+	{"array_accumulate", "weight- or input-stationary systolic array that adds the folds over K", randomAccumulatedArray, accumulatedArrayWork},
 	{"array_stationary", "weight- or input-stationary systolic array", randomStationaryArray, stationaryArrayWork},
 	{"tile", "PIM half and attention, an array or a decode engine, side by side", randomTile, tileWork},
 	{"activation", "ReLU, squared ReLU, GELU or SiLU", randomActivation, activationWork},
