@@ -3,6 +3,9 @@
 #
 # With 128 tokens the paper counts 48,576 cycles a layer for its mapping (--var
 # decode=column), most of them fill and drain; spread takes 1,046.
+#
+#   ohmloom verify --stats examples/attention_paper.hcl                          cycles, phase by phase
+#   ohmloom area --timing --compare decode=column examples/attention_paper.hcl   area and paths of both
 
 technology = "45nm"
 

@@ -13,9 +13,12 @@ import (
 	"ohmloom/verify/drive"
 )
 
-// mostStored is how many tokens are put into the KV cache before the one whose phases are
-// measured, when there is no model that says what to decode.
-const mostStored = 127
+// How many tokens are put into the KV cache before the one whose phases are measured, when
+// there is no model that says what to decode: at most mostStored, of mostElements of k in all.
+const (
+	mostStored   = 127
+	mostElements = 1 << 20
+)
 
 // probed is a tile with an attention engine whose phases show at its outputs.
 type probed struct {
@@ -68,7 +71,11 @@ func (p *probed) work(job *program.Job, eng hw.AttentionEngine, a *arch.Attentio
 		}
 		return x
 	}
-	tokens := min(a.Context, mostStored+1)
+	most := mostElements
+	if a.PortBytes > 0 {
+		most /= 8 // each goes over the port, in a wide word with a mask
+	}
+	tokens := 1 + min(a.Context-1, mostStored, most/(a.Layers*a.KVHeads*a.HeadChannels))
 	p.from = (tokens - 1) * a.Layers
 	passes := make([]hw.Pass, tokens*a.Layers)
 	for i := range passes {

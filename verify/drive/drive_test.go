@@ -108,3 +108,39 @@ func TestStreamsThatDoNotFitTheDesignAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestWatchedOutputsAreNotedCycleByCycle(t *testing.T) {
+	m := stage("")
+	both := drive.Watch{Ports: []string{"y_valid", "y_data"}, Holds: func(v []uint64) bool { return v[0] == 1 && v[1] == 3 }}
+	full := drive.Watch{Ports: []string{"y_valid"}, Holds: func(v []uint64) bool { return v[0] == 1 }}
+	res, err := drive.Run(engine(t, m), m, []drive.Feed{{Name: "x", Beats: beats}}, []drive.Want{{Name: "y", Beats: 3}},
+		drive.Options{Watch: []drive.Watch{full, both}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := [][]int{{1, 3, 5}, {3}}; !reflect.DeepEqual(res.Held, want) {
+		t.Errorf("held in %v, want %v", res.Held, want)
+	}
+	_, err = drive.Run(engine(t, m), m, nil, nil, drive.Options{Watch: []drive.Watch{{Ports: []string{"z"}}}})
+	if err == nil || !strings.Contains(err.Error(), "no output z") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A beat that waits inside is still there for a run that goes on, and gone after a reset.
+func TestARunningDesignIsNotReset(t *testing.T) {
+	m := stage("")
+	for _, running := range []bool{true, false} {
+		e := engine(t, m)
+		if _, err := drive.Run(e, m, []drive.Feed{{Name: "x", Beats: beats[:1]}}, nil, drive.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		res, err := drive.Run(e, m, nil, []drive.Want{{Name: "y", Beats: 1}}, drive.Options{Running: running, MaxIdle: 50})
+		if running && (err != nil || !reflect.DeepEqual(res.Out[0], beats[:1])) {
+			t.Errorf("running: %v, %v", res, err)
+		}
+		if !running && (err == nil || !strings.Contains(err.Error(), "nothing moved")) {
+			t.Errorf("after a reset: %v", err)
+		}
+	}
+}
