@@ -1,6 +1,7 @@
 package hw_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"ohmloom/gen/model"
 	"ohmloom/hw"
 	"ohmloom/ir"
+	"ohmloom/verify"
 )
 
 // allBytes is every int8, one a beat.
@@ -112,4 +114,44 @@ func TestActivationCheckNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("error %v should say %q", err, c.want)
 		}
 	}
+}
+
+// The golden hidden channels and residual streams of every layer.
+func TestActivationAndResidualAddGiveGoldenValues(t *testing.T) {
+	const lanes = 8
+	onEngines(t, func(t *testing.T, engine func(*ir.Design) (verify.Engine, error)) {
+		for _, name := range []string{"nano", "micro"} {
+			m, g := open(t, name)
+			var u, h, terms, x []hw.Beat
+			for _, step := range g.Steps {
+				for l, layer := range step.Layers {
+					requantise := func(projection string, acc []int32) (q8 []int8, q16 []int16) {
+						w, err := m.Matrix(fmt.Sprintf("layers.%d.%s", l, projection))
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, a := range acc {
+							q8, q16 = append(q8, model.RQ8(a, w.M, w.S)), append(q16, model.RQ16(a, w.M, w.S))
+						}
+						return q8, q16
+					}
+					q8, _ := requantise("w1", layer.Acc1)
+					u, h = append(u, beatsOf(q8, lanes, 8)...), append(h, beatsOf(layer.H, lanes, 8)...)
+					add := func(before, after []int16, projection string, acc []int32) {
+						_, q16 := requantise(projection, acc)
+						a := beatsOf(q16, lanes, 16)
+						for i, beat := range beatsOf(before, lanes, 16) {
+							terms = append(terms, hw.Beat{beat[0], a[i][0]})
+						}
+						x = append(x, beatsOf(after, lanes, 16)...)
+					}
+					add(layer.XIn, layer.XMid, "wo", layer.AccO)
+					add(layer.XMid, layer.XOut, "w2", layer.Acc2)
+				}
+			}
+			relu2 := hw.Activation{Lanes: lanes, Func: hw.SquaredReLU, Shift: m.Config.ActRShift}
+			holdGolden(t, relu2, [][]hw.Beat{u}, [][]hw.Beat{h}, 0, engine)
+			holdGolden(t, hw.ResidualAdd{Lanes: lanes}, [][]hw.Beat{terms}, [][]hw.Beat{x}, 0, engine)
+		}
+	})
 }

@@ -86,6 +86,9 @@ func (b Gearbox) Build(lib *Lib) *ir.Module {
 // of n units. It gives the place, whether it is the last of its beat, and of its packet.
 func places(m *ir.Module, name string, perBeat, n int, moves *ir.Node) (place, beatEnd, packetEnd *ir.Node) {
 	_, packetEnd = counter(m, name+"_unit", n, moves)
+	if perBeat == 1 {
+		return m.K(1, 0), m.K(1, 1), packetEnd
+	}
 	at := m.Reg(name+"_place", ir.Bits(ir.ClogTwo(perBeat)), 0)
 	beatEnd = packetEnd.Or(at.Q.EqK(uint64(perBeat - 1))).Named(name + "_beat_end")
 	at.SetEn(moves, beatEnd.Mux(m.K(at.Type.W, 0), at.Q.AddK(1)))

@@ -95,7 +95,7 @@ func (s *sampling) command(cmd source) {
 	greedy := f[0].EqK(0).Named("is_greedy")
 	s.greedy = keep("greedy", greedy)
 	s.scale = keep("scale", f[0].ZExt(16).Mul(f[1].ZExt(16)))
-	s.shift = keep("shift", f[2].ZExt(6).AddK(4))
+	s.shift = keep("shift", f[2].SExt(6).AddK(4))
 
 	state := m.Reg("state", ir.Bits(32), 1)
 	seed := f[3].Mux(f[4], state.Q).Named("state_before")
@@ -245,7 +245,7 @@ func randomSampler(r *rand.Rand) Block { return Sampler{Tokens: oddSize(r, 40)} 
 func samplerWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(Sampler)
 	in, _ := b.Streams()
-	cmds := RandomBeats(r, in[0], 1+r.Intn(5), extreme)
+	cmds := RandomBeats(r, in[0], 1+r.Intn(12), extreme)
 	logits := RandomBeats(r, in[1], len(cmds)*b.Tokens, extreme)
 	spread := r.Intn(32)
 	for _, beat := range logits {
@@ -258,8 +258,8 @@ func samplerWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 		if r.Intn(3) == 0 {
 			cmd[0][0] = 0
 		}
-		if !extreme && r.Intn(2) == 0 { // weights of the same magnitude
-			cmd[2][0] = uint64(min(max(31-spread, 0)+8, 31))
+		if !extreme && r.Intn(4) > 0 { // weights that differ, but not by much
+			cmd[2][0] = uint64(min(max(34+r.Intn(5)-spread, 0), 31))
 		}
 	}
 	return [][]Beat{cmds, logits}
