@@ -1,11 +1,16 @@
 // Package examples carries the description that ohmloom works on when none is given, with
-// the trained model it programs, so that the binary needs no other file.
+// the trained model it programs and a text that model was not trained on, so that the binary
+// needs no other file.
 package examples
 
 import "embed"
 
-// Default is the description's name in FS.
-const Default = "tile.hcl"
+// Names in FS.
+const (
+	Default = "tile.hcl"                // the description
+	Model   = "models/nano.safetensors" // its model
+	Text    = "models/heldout.txt"      // held back from the model's training
+)
 
-//go:embed tile.hcl models/nano.safetensors models/nano.golden.json
+//go:embed tile.hcl models/nano.safetensors models/nano.golden.json models/heldout.txt
 var FS embed.FS

@@ -1,12 +1,15 @@
 package accuracy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand"
 	"os"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ohmloom/gen/accuracy"
@@ -109,5 +112,18 @@ func TestTextsThatAModelCannotReadAreTold(t *testing.T) {
 	var me *model.Error
 	if _, err := accuracy.NewText(m, "text.txt", strings.Repeat("a", 200)); !errors.As(err, &me) || !errors.Is(err, model.ErrSpec) {
 		t.Errorf("without logit_unit_nats: %v", err)
+	}
+}
+
+func TestInterruptionEndsARun(t *testing.T) {
+	x := heldout(t, "nano")
+	ctx, cancel := context.WithCancel(t.Context())
+	var done atomic.Int64
+	_, err := x.BitsPerChar(ctx, x.Windows(), x.Ideal(), func() {
+		done.Add(1)
+		cancel()
+	})
+	if !errors.Is(err, context.Canceled) || done.Load() > int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%v after %d windows", err, done.Load())
 	}
 }

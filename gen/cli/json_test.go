@@ -42,6 +42,8 @@ func TestHelpNamesEveryKeyOfJSON(t *testing.T) {
 				"lockstep.mismatch.values.hex", "lockstep.mismatch.replay"}},
 		{[]string{"area", "my.hcl"}, []string{"yosys", "yosys-abc", "liberty"}, 0,
 			[]string{"total_area_um2", "gate_equivalents", "modules.name", "modules.instances", "modules.area_um2", "modules.kind"}},
+		{[]string{"accuracy", "--windows", "1", "--variation", "0.1", "--plot", "a.svg", "--plot-bits", "6"}, nil, 0,
+			[]string{"bits_per_char", "change", "effects.variation", "seed", "runs.seed", "sweep.bits", "crossbars.rows"}},
 		{[]string{"doctor"}, nil, -1, []string{"ok", "tools.name", "tools.package"}},
 		{[]string{"version"}, nil, 0, []string{"version", "go", "revision"}},
 	}

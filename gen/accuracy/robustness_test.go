@@ -1,0 +1,123 @@
+package accuracy_test
+
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ohmloom/gen/accuracy"
+	"ohmloom/hw/device"
+)
+
+//go:embed testdata/robustness.tsv
+var robustness string
+
+// row is a line of testdata/robustness.tsv.
+type row struct {
+	model, effects string
+	crossbars      accuracy.Crossbars
+	change         float64
+	lost, random   bool
+}
+
+// published are the lines of testdata/robustness.tsv.
+func published(t *testing.T) (rows []row) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSpace(robustness), "\n") {
+		f := strings.Split(line, "\t")
+		if strings.HasPrefix(line, "#") || f[0] == "model" {
+			continue
+		}
+		number := func(s string) float64 {
+			v, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			return v
+		}
+		r := row{model: f[0], effects: f[4], lost: f[5] == "lost"}
+		if !r.lost {
+			r.change = number(f[5])
+		}
+		c := &r.crossbars
+		c.Rows, c.Bits, c.Step, c.Share, c.Effects.Seed = int(number(f[1])), int(number(f[2])), f[3], 1, 1
+		c.Active = c.Rows
+		for _, e := range strings.Fields(strings.TrimPrefix(f[4], "-")) {
+			name, value, _ := strings.Cut(e, "=")
+			switch name {
+			case "separate":
+				c.Effects.Separate = true
+			case "calibrate":
+				c.Calibrate = true
+			default:
+				*parameter(t, name).Of(&c.Effects) = number(value)
+			}
+			switch name {
+			case "variation", "stuck_on", "noise", "offset", "gain":
+				r.random = true
+			}
+		}
+		rows = append(rows, r)
+	}
+	if len(rows) < 190 {
+		t.Fatalf("testdata/robustness.tsv has %d lines only", len(rows))
+	}
+	return rows
+}
+
+func parameter(t *testing.T, name string) device.Parameter {
+	t.Helper()
+	for _, p := range device.Parameters {
+		if p.Name == name {
+			return p
+		}
+	}
+	t.Fatalf("no parameter %q", name)
+	return device.Parameter{}
+}
+
+// windows are those of the published tables.
+var windows = map[string]int{"nano": 32, "micro": 16}
+
+func TestTablesOfEffectsAreReproduced(t *testing.T) {
+	if os.Getenv("OHMLOOM_NIGHTLY") == "" {
+		t.Skip("nightly: minutes")
+	}
+	texts, ideal := map[string]*accuracy.Text{}, map[string]float64{}
+	for m, n := range windows {
+		texts[m] = heldout(t, m)
+		v, err := texts[m].BitsPerChar(t.Context(), n, texts[m].Ideal(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ideal[m] = v
+	}
+	for _, r := range published(t) {
+		seeds := 1
+		if r.random {
+			seeds = 4
+		}
+		c := r.crossbars
+		if c.Step == "full" {
+			c.Step = device.StepClip
+			full := 1<<(c.Bits-1) - 1
+			if c.Effects.Separate {
+				full = 1<<c.Bits - 1
+			}
+			c.Effects.LSB = max(0.25, float64(c.Rows)/float64(full))
+		}
+		got, err := texts[r.model].Measure(t.Context(), c, windows[r.model], seeds, ideal[r.model], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark := ""
+		if d := math.Abs(got.Change - r.change); !r.lost && d > 0.01 {
+			mark = fmt.Sprintf("  <<< %.4f", d)
+		}
+		t.Logf("%s %d %d %s %s: %+.4f +- %.4f, published %+.4f lost %v%s", r.model, c.Rows, c.Bits, r.crossbars.Step, r.effects, got.Change, got.Spread, r.change, r.lost, mark)
+	}
+}
