@@ -291,9 +291,7 @@ func (b Bank) Image(prefix string) *ir.Image {
 		img.Data[path+".u_distributor.mem"], img.Data[path+".u_routes.mem"] = blocks[t], columns[t]
 		for i := range b.PEs {
 			pe := CrossbarPE{Crossbar: cells[t*b.PEs+i], Lanes: b.beat()}
-			for name, data := range pe.Image(path + "." + inTile.InstPath(0, i) + ".u_pe").Data {
-				img.Data[name] = data
-			}
+			img.Add(pe.Image(path + "." + inTile.InstPath(0, i) + ".u_pe"))
 		}
 	}
 	return img

@@ -199,6 +199,10 @@ func (b Crossbar) Build(lib *Lib) *ir.Module {
 		rows := x.fields[1].And(x.valid)
 		code.SetEn(x.valid, b.codes(m, x.valid, func(cells string) *ir.Node { return b.sums(m, cells, rows, x.fields[0]) }))
 		drive(m, out[0], m.Reg("valid", ir.Bits(1), 0).Set(x.valid), code.Q)
+		if !b.Effects.Ideal() {
+			form := m.Mem(tableForm, 1, ir.Bits(64))
+			form.Loaded, form.Expect = true, []uint64{b.spec().Form()}
+		}
 		m.Macro = b.macro()
 	})
 }

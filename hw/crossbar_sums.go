@@ -1,6 +1,8 @@
 package hw
 
 import (
+	"fmt"
+
 	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
@@ -15,6 +17,7 @@ const (
 	tableGain, tableOffset         = "adc_gain", "adc_offset"
 	tableBow, tableSkew            = "adc_bow", "adc_skew"
 	tableNoiseKey, tableNoiseScale = "noise_key", "noise_scale"
+	tableForm                      = "form"
 )
 
 // slices is the bits of a cell in the table of that name.
@@ -67,7 +70,12 @@ func (b Crossbar) Image(prefix string) *ir.Image {
 
 func (b Crossbar) image(prefix string, t *device.Tables) *ir.Image {
 	img := ir.NewImage()
-	put := func(table string, data []uint64) { img.Data[prefix+"."+table] = data }
+	put := func(table string, data []uint64) {
+		img.Data[prefix+"."+table] = data
+		if !b.Effects.Ideal() {
+			img.Notes[prefix+"."+table] = fmt.Sprintf("form %016x, crossbar %d, SHA-256 of geometry, effects, seed and weights %x", t.Form(), t.ID, t.Hash)
+		}
+	}
 	pos := func(i int) uint64 { return uint64(t.Pos[i]) }
 	neg := func(i int) uint64 { return uint64(t.Neg[i]) }
 	if b.differs() {
@@ -87,6 +95,9 @@ func (b Crossbar) image(prefix string, t *device.Tables) *ir.Image {
 	if t.Noisy() {
 		put(tableNoiseKey, []uint64{t.Key})
 		put(tableNoiseScale, []uint64{uint64(t.NoiseScale)})
+	}
+	if !b.Effects.Ideal() {
+		put(tableForm, []uint64{t.Form()})
 	}
 	return img
 }

@@ -16,6 +16,7 @@ import (
 	"ohmloom/verify"
 	"ohmloom/verify/gosim"
 	"ohmloom/verify/icarus"
+	"ohmloom/verify/interp"
 	"ohmloom/verify/verilated"
 )
 
@@ -98,5 +99,71 @@ func TestEffectsAreAcceptedByTheTools(t *testing.T) {
 				t.Errorf("%s: %s: %v\n%s", d.Name, cmd[0], err, said)
 			}
 		}
+	}
+}
+
+// Tables of a crossbar of another form are refused: by every engine, when they are written,
+// and by the Verilog when a simulation reads them.
+func TestTablesOfAnotherDesignAreRefused(t *testing.T) {
+	b := effective()[4]
+	m := b.Build(hw.NewLib(nil))
+	d := ir.NewDesign(m)
+	other := b
+	other.Bits++ // the same tables in size
+	wrong := other.Image(m.Name)
+	const want = "made for another design"
+	e, err := interp.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Power(1, wrong); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("interp: %v should say %q", err, want)
+	}
+	if _, err := rtl.Emit(d, rtl.Options{Image: wrong}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("emit: %v should say %q", err, want)
+	}
+	another := b
+	another.Effects.Seed, another.Weights = 77, nil // other contents of the same form are welcome
+	if err := e.Power(1, another.Image(m.Name)); err != nil {
+		t.Error(err)
+	}
+
+	tools.NeedForTest(t, "iverilog", "vvp")
+	out, err := rtl.Emit(d, rtl.Options{Image: b.Image(m.Name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := out.WriteDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	bench := "module tb; reg clk = 0, rst = 1; " + d.Name + " " + d.Name + " (.clk(clk), .rst(rst)); initial #1 $display(\"ran\"); endmodule\n"
+	if err := os.WriteFile(filepath.Join(dir, "tb.v"), []byte(bench), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, args ...string) string {
+		c := exec.Command(name, args...)
+		c.Dir = dir
+		said, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, said)
+		}
+		return string(said)
+	}
+	run("iverilog", "-g2005", "-o", "sim", "-f", "sim.f", "tb.v", "-s", "tb")
+	if said := run("vvp", "-n", "sim", "+tables=tables/"); !strings.Contains(said, "ran") || strings.Contains(said, want) {
+		t.Errorf("right tables: %s", said)
+	}
+	form := filepath.Join(dir, "tables", "tb."+m.Name+".u_xbar.form.memh")
+	text, err := os.ReadFile(form)
+	if err != nil || !strings.HasPrefix(string(text), "// form ") || !strings.Contains(string(text), "SHA-256") {
+		t.Errorf("%v, header %q", err, text)
+	}
+	if err := os.WriteFile(form, rtl.Memh(ir.Bits(64), wrong.Data[m.Name+".u_xbar.form"]), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if said := run("vvp", "-n", "sim", "+tables=tables/"); !strings.Contains(said, want) || strings.Contains(said, "ran") {
+		t.Errorf("tables of another design: %s", said)
 	}
 }

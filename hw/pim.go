@@ -289,9 +289,7 @@ func (b PIM) Image(prefix string) *ir.Image {
 		for col := range b.ColBlocks {
 			pe := b.pe()
 			pe.Crossbar = b.block(row, col)
-			for path, data := range pe.Image(prefix + "." + grid.InstPath(row, col)).Data {
-				img.Data[path] = data
-			}
+			img.Add(pe.Image(prefix + "." + grid.InstPath(row, col)))
 		}
 	}
 	return img

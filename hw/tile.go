@@ -2,7 +2,6 @@ package hw
 
 import (
 	"fmt"
-	"maps"
 	"math/rand"
 	"strings"
 
@@ -187,7 +186,7 @@ func (b Tile) Image(prefix string) *ir.Image {
 	img := ir.NewImage()
 	for _, h := range b.halves() {
 		if t, ok := h.block.(Loaded); ok {
-			maps.Copy(img.Data, t.Image(prefix+"."+h.inst).Data)
+			img.Add(t.Image(prefix + "." + h.inst))
 		}
 	}
 	return img

@@ -78,6 +78,9 @@ func (c *checker) memory(m *Mem) {
 	if m.Init != nil && m.Loaded {
 		bad("has contents and is loaded")
 	}
+	if m.Expect != nil && (!m.Loaded || len(m.Expect) != m.Depth*m.Type.N) {
+		bad("expects %d values", len(m.Expect))
+	}
 	if m.RAddr != nil || m.REn != nil || m.Q != nil {
 		switch {
 		case m.RAddr == nil || m.REn == nil || m.Q == nil:

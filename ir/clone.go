@@ -71,7 +71,7 @@ func (c *cloner) parts(m, out *Module) {
 	}
 	for _, mem := range m.Mems {
 		k := *mem
-		k.Init = slices.Clone(mem.Init)
+		k.Init, k.Expect = slices.Clone(mem.Init), slices.Clone(mem.Expect)
 		k.RAddr, k.REn, k.Q = c.node(mem.RAddr), c.node(mem.REn), c.node(mem.Q)
 		k.WAddr, k.WData, k.WEn = c.node(mem.WAddr), c.node(mem.WData), c.node(mem.WEn)
 		c.mems[mem] = &k

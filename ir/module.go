@@ -91,6 +91,7 @@ type Mem struct {
 	Type   Type
 	Init   []uint64
 	Loaded bool
+	Expect []uint64 // with Loaded: the only contents that belong to this design, or nil; others are refused
 
 	RAddr, REn        *Node // synchronous read port, or nil; REn u1
 	Q                 *Node // the MemOut node, or nil

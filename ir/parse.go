@@ -357,6 +357,9 @@ func (s *scope) mem() {
 		m.Init = s.list()
 	}
 	m.Loaded = s.accept("loaded")
+	if s.accept("expect") {
+		m.Expect = s.list()
+	}
 	s.clause("read", &m.RAddr)
 	s.clause("ren", &m.REn)
 	s.clause("write", &m.WAddr)

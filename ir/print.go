@@ -169,6 +169,9 @@ func (p *printer) mem(m *Mem) {
 	if m.Loaded {
 		p.f(" loaded")
 	}
+	if m.Expect != nil {
+		p.f(" expect %s", list(m.Expect))
+	}
 	if m.RAddr != nil || m.REn != nil {
 		p.f("%s%s", ref("read", m.RAddr), ref("ren", m.REn))
 	}

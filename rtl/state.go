@@ -120,7 +120,8 @@ func (b *builder) powerOn() {
 			p.words(b.memq[i].name, mem.Type, ir.InitKey(b.m.Name, mem.Name+".q"), b)
 		}
 		if isTable(mem) {
-			files = append(files, loaded{name, mem.Name})
+			files = append(files, loaded{name, mem.Name, mem})
+			b.mems[i].used = b.mems[i].used || mem.Expect != nil
 		}
 	}
 	p.load(files, b)
@@ -246,10 +247,20 @@ func (p *power) load(list []loaded, b *builder) {
 		p.add("  if (%s != 0) begin", file)
 		p.add("    $fclose(%s);", file)
 		p.add("    $readmemh(%s, %s);", path, m.name)
+		for a, n := 0, m.mem.Type.N; a*n < len(m.mem.Expect); a++ {
+			want := show(constant(m.mem.Type, m.mem.Expect[a*n:a*n+n]))
+			p.add("    if (%s[%d] !== %s) begin", m.name, a, want)
+			p.add("      $display(\"%%%%m.%s: these tables were made for another design: the word is %%%%h, expected %%%%h\", %s[%d], %s);", m.key, m.name, a, want)
+			p.add("      $finish;")
+			p.add("    end")
+		}
 		p.add("  end")
 	}
 	p.add("end")
 }
 
 // loaded is a memory that has a file: its name in Verilog and in the file's name.
-type loaded struct{ name, key string }
+type loaded struct {
+	name, key string
+	mem       *ir.Mem
+}

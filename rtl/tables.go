@@ -73,12 +73,17 @@ func (w *tableWalk) module(m *ir.Module, path string) {
 			continue
 		}
 		w.found[key] = true
-		if want := mem.Depth * mem.Type.N; len(data) != want && w.err == nil {
-			w.err = fmt.Errorf("the image has %d values for memory %s, which holds %d (%d words of %s)",
-				len(data), key, want, mem.Depth, mem.Type)
+		if err := mem.Admit(key, data); err != nil {
+			if w.err == nil {
+				w.err = err
+			}
 			return
 		}
-		w.files = append(w.files, File{"tables/" + Bench + "." + key + ".memh", Memh(mem.Type, data), RoleTable})
+		text := Memh(mem.Type, data)
+		if note := w.img.Notes[key]; note != "" {
+			text = append([]byte("// "+oneLine(note)+"\n"), text...)
+		}
+		w.files = append(w.files, File{"tables/" + Bench + "." + key + ".memh", text, RoleTable})
 	}
 	for _, in := range m.Insts {
 		for r := range in.Rows {

@@ -1,6 +1,10 @@
 package device
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+)
 
 // ADC steps: what one code of a converter means.
 const (
@@ -60,6 +64,14 @@ func (s Spec) Check() error {
 		return fmt.Errorf("adc lsb is %g, but step %q has its own", s.LSB, StepFull)
 	}
 	return nil
+}
+
+// Form names what the tables of a crossbar must agree in with the hardware they are loaded
+// into, whatever the size of effects, the seed and the weights: the first 64 bits of a SHA-256.
+func (s Spec) Form() uint64 {
+	num, shift := s.CellScale()
+	h := sha256.Sum256(fmt.Appendf(nil, "%+v %d %t %t %t %t %d %d", s.Shape, s.Frac(), s.Trimmed(), s.Curved(), s.Noisy(), s.Separate, num, shift))
+	return binary.BigEndian.Uint64(h[:])
 }
 
 // Frac is the number of fraction bits of a cell: CellFrac with conductances, else 0.

@@ -2,12 +2,17 @@ package pass
 
 import "ohmloom/ir"
 
-// dead removes nodes, registers, memories and instances that no output port depends on. An
-// instance goes when none of its outputs is used. Input ports stay.
+// dead removes nodes, registers, memories and instances that no output port depends on, but no memories that
+// refuse what does not belong to the design. An instance goes when none of its outputs is used. Input ports stay.
 func dead(m *ir.Module) {
 	l := &liveness{nodes: map[*ir.Node]bool{}, regs: map[*ir.Reg]bool{}, mems: map[*ir.Mem]bool{}, insts: map[*ir.Inst]bool{}}
 	for _, p := range m.Ports {
 		l.visit(p.Node)
+	}
+	for _, mem := range m.Mems {
+		if mem.Expect != nil {
+			l.memory(mem)
+		}
 	}
 	for len(l.work) > 0 {
 		n := l.work[len(l.work)-1]

@@ -91,8 +91,10 @@ func (p *place) power(seed uint64, img *ir.Image) error {
 		if data == nil && m.Loaded && img != nil {
 			data = img.Data[p.path+"."+m.Name]
 		}
-		if data != nil && len(data) != len(p.mems[m]) {
-			return fmt.Errorf("reference: %d values for memory %s.%s of %d", len(data), p.path, m.Name, len(p.mems[m]))
+		if data != nil {
+			if err := m.Admit(p.path+"."+m.Name, data); err != nil {
+				return fmt.Errorf("reference: %w", err)
+			}
 		}
 		for i := range data {
 			p.mems[m][i] = data[i] & bits.Mask(m.Type.W)

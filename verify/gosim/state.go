@@ -49,8 +49,8 @@ func (p *plan) powerOn(seed uint64, img *ir.Image) ([]uint64, error) {
 				seeded(m.Module, m.Name, m.Depth, 1, m.Type)
 				continue
 			}
-			if len(data) != m.Depth*m.Type.N {
-				return nil, fmt.Errorf("gosim: memory %s holds %d values, the image has %d", path, m.Depth*m.Type.N, len(data))
+			if err := m.Admit(path, data); err != nil {
+				return nil, fmt.Errorf("gosim: %w", err)
 			}
 			for _, x := range data {
 				out = append(out, x&bits.Mask(m.Type.W))

@@ -130,8 +130,10 @@ func (c *compiler) fillLane(m *flat.Mem, lane int, seed uint64, img *ir.Image) e
 	if data == nil && m.Loaded && img != nil {
 		data = img.Data[m.Paths[lane]]
 	}
-	if data != nil && len(data) != n {
-		return fmt.Errorf("interp: memory %s holds %d values, got %d", m.Paths[lane], n, len(data))
+	if data != nil {
+		if err := m.Admit(m.Paths[lane], data); err != nil {
+			return fmt.Errorf("interp: %w", err)
+		}
 	}
 	set, mem := setFor(m.Type.W), c.mems[m]
 	for i := range n {

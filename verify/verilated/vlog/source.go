@@ -1,7 +1,6 @@
 package vlog
 
 import (
-	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -78,9 +77,8 @@ func Units(files []File) []string {
 
 // Table is a memory that can be loaded at power-on.
 type Table struct {
-	Path  string // as ir.Image is keyed
-	Depth int
-	Type  ir.Type
+	Path string // as ir.Image is keyed
+	*ir.Mem
 }
 
 // Tables lists the Loaded memories of d, one for each instance.
@@ -100,7 +98,7 @@ func Tables(d *ir.Design) []Table {
 			continue
 		}
 		for _, p := range mem.Paths {
-			ts = append(ts, Table{p, mem.Depth, mem.Type})
+			ts = append(ts, Table{p, mem.Mem})
 		}
 	}
 	return ts
@@ -117,8 +115,8 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 		if !ok {
 			continue
 		}
-		if len(data) != t.Depth*t.Type.N {
-			return "", fmt.Errorf("the image has %d values for memory %s, which holds %d", len(data), t.Path, t.Depth*t.Type.N)
+		if err := t.Admit(t.Path, data); err != nil {
+			return "", err
 		}
 		prefix = dir + string(filepath.Separator)
 		if err := os.WriteFile(prefix+Bench+"."+t.Path+".memh", []byte(memh(t.Type, data)), 0o644); err != nil {
