@@ -64,11 +64,12 @@ the arithmetic of the blocks; then all engines in lockstep on random inputs, eve
 every cycle compared. Measured cycles are held against the blocks' formulas. At a difference in
 lockstep the earliest differing register, a waveform and a replay command are given and the
 stimulus is shrunk. Exit code 1 on any difference. At most 20 wrong values are listed for each
-crossbar setting; cycles at the top are those of all engines together. With --stats an attention engine
-runs once more on each engine, with probes at the signals that tell its phases, on the golden
-prompt or else on one token behind at most 127 in the cache: cycles in which each phase worked
-(phases overlap, only QK and AV share the array), those in which the array waited, and the whole,
-all next to their formulas.` + jsonHelp(verifyResult{}),
+crossbar setting; cycles at the top are those of all engines together.
+
+With --stats an attention engine runs once more on each engine, with probes at the signals that
+tell its phases, on the golden prompt or else on one token behind at most 127 in the cache:
+cycles in which each phase worked (phases overlap; only QK and AV, which share the array, do
+not), those in which the array waited, and the whole, all next to their formulas.` + jsonHelp(verifyResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.load(cmd.Context(), args)
@@ -142,7 +143,7 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 			break
 		}
 		bar.describe(jobs[i].name)
-		if err := a.runCase(ctx, d, job, &jobs[i], f.stats, res); err != nil {
+		if err := a.runCase(ctx, d, job, &jobs[i], f.stats && i == 0, res); err != nil {
 			return nil, err
 		}
 		bar.set(i + 1)
@@ -207,6 +208,8 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
 }
 
+// runCase builds the hardware of one setting and runs all that it has to do on each engine; stats
+// adds the phases of its attention engine.
 func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *caseJob, stats bool, res *verifyResult) error {
 	seed := d.chip.Verify.Seed
 	tile, img, err := j.lower(job, seed)
