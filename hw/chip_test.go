@@ -143,12 +143,43 @@ func writes(t *testing.T, m *model.Model, b hw.Chip, prompt []int, text model.Go
 	t.Logf("%d tokens after %d, %d cycles; the last token %d", n, len(prompt), res.Cycles, given[n-1]-given[max(n-2, 0)])
 }
 
+// nanoChips are chips for nano: sizes that divide one another and spread attention, and sizes
+// that divide nothing and column attention.
+func nanoChips(t *testing.T, m *model.Model) []hw.Chip {
+	c := &m.Config
+	spread := spreadFor(m, 8, 8, 4)
+	column := hw.AttentionColumn{Rows: 5, Cols: 7, Heads: c.NHeads, KVHeads: c.NHeads, HeadChannels: c.HeadChannels, Context: c.Ctx, Layers: c.NLayers}
+	return []hw.Chip{
+		chipOf(t, m, 16, hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Step: hw.StepIdeal}, spread),
+		chipOf(t, m, 5, hw.Crossbar{Rows: 48, Cols: 40, Share: 7, Active: 48, Step: hw.StepIdeal}, column.WithBias(spread.Bias)),
+	}
+}
+
+// What the chip computes is what the model does: all text of the golden file, past the wrap of
+// the ring, whatever the sizes.
+func TestTheChipsArithmeticWritesGoldenText(t *testing.T) {
+	m, g := open(t, "nano")
+	for _, b := range nanoChips(t, m) {
+		for _, text := range []model.GoldenText{g.Greedy, g.LongGreedy, g.Sampled} {
+			feeds, _, want := chipRun(m, b, g.PromptTokens, text, text.N)
+			got := b.Arithmetic([][]hw.Beat{feeds[0].Beats, feeds[1].Beats, nil, feeds[2].Beats})
+			if fmt.Sprint(got[0]) != fmt.Sprint(want) {
+				t.Fatalf("%s writes %v, want %v", b.Name(), got[0], want)
+			}
+		}
+	}
+}
+
 func TestNanoWritesTextOnTheChip(t *testing.T) {
 	m, g := open(t, "nano")
+	chips := nanoChips(t, m)
 	onEngines(t, func(t *testing.T, engine func(*ir.Design) (verify.Engine, error)) {
-		x := hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Step: hw.StepIdeal}
-		b := chipOf(t, m, 16, x, spreadFor(m, 8, 8, 4))
-		writes(t, m, b, g.PromptTokens, g.Greedy, 12, 0, engine)
-		writes(t, m, b, g.PromptTokens, g.Sampled, 8, 0.1, engine)
+		writes(t, m, chips[0], g.PromptTokens, g.Greedy, 12, 0, engine)
+		writes(t, m, chips[0], g.PromptTokens, g.Sampled, 8, 0.1, engine)
 	})
+}
+
+func TestNanoWritesTheSameTextAtOddSizes(t *testing.T) {
+	m, g := open(t, "nano")
+	writes(t, m, nanoChips(t, m)[1], g.PromptTokens, g.Greedy, 3, 0.2, engines[0])
 }

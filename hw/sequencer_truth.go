@@ -13,14 +13,16 @@ type sequence struct {
 	prompt, sampled func() Beat // the next beat
 	out             [][]Beat
 	cycles, steps   int
+	most            int // steps of a run
 	written         []bool
+	exec            func(r *sequenceRun, w isa.Word) // what units do at an instruction for them, or nil
 }
 
-// most bounds the instructions of a run, for programs that go round for ever.
+// mostSteps bounds the instructions of a run in tests, for programs that go round for ever.
 const mostSteps = 4000
 
 func newSequence(b Sequencer, prompt, sampled func() Beat) *sequence {
-	return &sequence{Sequencer: b, prompt: prompt, sampled: sampled, out: make([][]Beat, seqBank+b.Banks), written: make([]bool, b.Buffers)}
+	return &sequence{Sequencer: b, prompt: prompt, sampled: sampled, most: mostSteps, out: make([][]Beat, seqBank+b.Banks), written: make([]bool, b.Buffers)}
 }
 
 func (s *sequence) say(stream int, values ...uint64) {
@@ -37,7 +39,7 @@ func (s *sequence) run(cmd Beat) (ok bool) {
 	r := &sequenceRun{sequence: s, budget: at(1), prompting: true, fresh: at(3) == 1, load: at(7) != 0, cmd: cmd, pc: at(0), token: -1}
 	s.cycles++
 	for {
-		if s.steps++; s.steps > mostSteps {
+		if s.steps++; s.steps > s.most {
 			return false
 		}
 		s.cycles += 2
@@ -105,11 +107,19 @@ func (r *sequenceRun) step() (code int, ends bool) {
 		if code := r.embed(w.Value(isa.Rows)); code != 0 {
 			return code, true
 		}
+		r.does(w)
 	default:
+		r.does(w)
 		r.work(w)
 	}
 	r.pc = next
 	return 0, false
+}
+
+func (r *sequenceRun) does(w isa.Word) {
+	if r.exec != nil {
+		r.exec(r, w)
+	}
 }
 
 func (r *sequenceRun) embed(rows int) (code int) {
@@ -243,15 +253,20 @@ func (b Sequencer) Cycles(in [][]Beat) int {
 	return s.cycles
 }
 
-func (b Sequencer) interpret(in [][]Beat) (s *sequence, ok bool) {
+// with is the sequencer with words written over its program.
+func (b Sequencer) with(words []Beat) Sequencer {
 	program := make([]uint32, b.Words)
 	copy(program, b.Program)
-	for _, beat := range in[seqProgram] {
+	for _, beat := range words {
 		if at := beat[0][0]; at < uint64(b.Words) {
 			program[at] = uint32(beat[1][0])
 		}
 	}
 	b.Program = program
+	return b
+}
+
+func (b Sequencer) interpret(in [][]Beat) (s *sequence, ok bool) {
 	next := func(stream int) func() Beat {
 		beats := in[stream]
 		return func() Beat {
@@ -260,7 +275,7 @@ func (b Sequencer) interpret(in [][]Beat) (s *sequence, ok bool) {
 			return beat
 		}
 	}
-	s, ok = newSequence(b, next(seqPrompt), next(seqSampled)), true
+	s, ok = newSequence(b.with(in[seqProgram]), next(seqPrompt), next(seqSampled)), true
 	for _, cmd := range in[seqCmd] {
 		ok = s.run(cmd) && ok
 	}

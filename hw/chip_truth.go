@@ -1,0 +1,197 @@
+package hw
+
+import "ohmloom/hw/isa"
+
+// machine is the chip as an interpreter of its program on whole vectors.
+type machine struct {
+	Chip
+	rows    [][]int64 // what the memory gives, row after row
+	buffers [][]int64
+	x       []int64   // residual stream
+	embed   [][]int64 // rows asked for it, and not loaded
+	table   [][]int64 // rows asked for the output head, and not used
+	at      position
+	keys    [][][]int64 // [layer * context + slot][KV head][channel]
+	values  [][][]int64
+	runs    [][]int // of each op of each bank
+	state   uint32  // of the sampler's generator
+	tokens  []Beat  // drawn
+}
+
+// headEngine is an attention engine that tells its cache and what it makes of one head.
+type headEngine interface {
+	shapedEngine
+	cached() (context, layers int)
+	// headOutput is the output of a head, counted over the layers; keys and values by distance.
+	headOutput(head int, q []int64, keys, values [][]int64) []int64
+}
+
+func (b Spread) cached() (context, layers int)          { return b.Context, b.Layers }
+func (b AttentionColumn) cached() (context, layers int) { return b.Context, b.Layers }
+
+func (b Spread) headOutput(head int, q []int64, keys, values [][]int64) []int64 {
+	return attend(q, keys, values, b.bias(head), ownConstants(b.ConSmax, b.Constants, head))
+}
+
+func (b AttentionColumn) headOutput(head int, q []int64, keys, values [][]int64) []int64 {
+	bias := func(t int) int64 { return int64(b.bias().at(head, t)) }
+	return attentionHead(q, keys, values, bias, ownConstants(b.ConSmax, b.Constants, head))
+}
+
+// ownConstants is the constants of a head, nil with a softmax.
+func ownConstants(consmax bool, all []ConSmaxConstants, head int) *ConSmaxConstants {
+	if !consmax {
+		return nil
+	}
+	return constantsOf(all, head)
+}
+
+func newMachine(b Chip, rows []Beat) *machine {
+	context, layers := b.Attention.(headEngine).cached()
+	k := &machine{Chip: b, rows: vectors(rows, b.Unit.D, 8), buffers: make([][]int64, b.Buffers), x: make([]int64, b.Unit.D), state: 1,
+		at: position{context: context, layers: layers}, keys: make([][][]int64, layers*context), values: make([][][]int64, layers*context)}
+	for i := range b.Banks {
+		k.runs = append(k.runs, make([]int, len(b.bank(i).Program)))
+	}
+	return k
+}
+
+// row is the next row that the memory gives.
+func (k *machine) row() []int64 {
+	r := k.rows[0]
+	k.rows = k.rows[1:]
+	return r
+}
+
+// exec is what an instruction does to vectors.
+func (k *machine) exec(r *sequenceRun, w isa.Word) {
+	src, dst := w.Value(isa.Src), w.Value(isa.Dst)
+	switch w.Kind.Op {
+	case isa.Embed:
+		k.embed = append(k.embed, k.row())
+	case isa.Table:
+		for range w.Value(isa.Rows) {
+			k.table = append(k.table, k.row())
+		}
+	case isa.Load:
+		for i, e := range k.embed[0] {
+			k.x[i] = e << k.Unit.EmbShift
+		}
+		k.embed = k.embed[1:]
+	case isa.Add:
+		for i, a := range k.buffers[src][:len(k.x)] {
+			k.x[i] = min(max(k.x[i]+a, -32767), 32767)
+		}
+	case isa.Norm:
+		k.buffers[dst] = k.Chip.unit().norm().apply(k.x)
+	case isa.Project:
+		k.project(w.Value(isa.Bank), r.op(w), src, dst)
+	case isa.Attend:
+		k.attend(r.first, w.Value(isa.Store) == 1, src, dst)
+	case isa.Head:
+		k.draw(r, k.buffers[src])
+	}
+}
+
+func (k *machine) project(bank, op, src, dst int) {
+	b := k.bank(bank)
+	for i, m := range b.Program[op].Matrices {
+		x := make([]int8, b.Program[op].K)
+		for e := range x {
+			x[e] = int8(k.buffers[src][e])
+		}
+		y := b.Results(m, x, k.runs[bank][op])
+		k.buffers[dst+i] = nil
+		for _, v := range y {
+			k.buffers[dst+i] = append(k.buffers[dst+i], int64(v))
+		}
+	}
+	k.runs[bank][op]++
+}
+
+// low is v as int8, as the readers of int8 vectors take it.
+func low(v []int64) []int64 {
+	out := make([]int64, len(v))
+	for i, x := range v {
+		out[i] = int64(int8(x))
+	}
+	return out
+}
+
+func (k *machine) attend(first, store bool, src, dst int) {
+	engine := k.Attention.(headEngine)
+	heads, kvHeads, channels := engine.shape()
+	split := func(v []int64) (all [][]int64) {
+		for h := range kvHeads {
+			all = append(all, low(v[h*channels:(h+1)*channels]))
+		}
+		return all
+	}
+	layer := k.at.begin(Beat{flag(first), flag(store), {0}})
+	base := layer * k.at.context
+	k.keys[base+k.at.slot], k.values[base+k.at.slot] = split(k.buffers[src+1]), split(k.buffers[src+2])
+	if store {
+		return
+	}
+	q, o := low(k.buffers[src]), []int64(nil)
+	for h := range heads {
+		var keys, values [][]int64
+		for t := range k.at.cnt {
+			slot := base + (k.at.slot-t+k.at.context)%k.at.context
+			keys, values = append(keys, k.keys[slot][h*kvHeads/heads]), append(values, k.values[slot][h*kvHeads/heads])
+		}
+		o = append(o, engine.headOutput(layer*heads+h, q[h*channels:(h+1)*channels], keys, values)...)
+	}
+	k.buffers[dst] = o
+}
+
+// draw chooses a token by the logits of y.
+func (k *machine) draw(r *sequenceRun, y []int64) {
+	if r.load {
+		k.state = uint32(r.cmd[7][0])
+	}
+	cmd := Beat{r.cmd[4], r.cmd[5], r.cmd[6], flag(true), {uint64(k.state)}}
+	var logits []Beat
+	for _, row := range k.table[:k.Vocab] {
+		sum := int64(0)
+		for i, e := range row {
+			sum += e * int64(int8(y[i]))
+		}
+		logits = append(logits, Beat{{word(sum, 32)}})
+	}
+	k.table = k.table[k.Vocab:]
+	k.tokens = append(k.tokens, k.sampler().Arithmetic([][]Beat{{cmd}, logits})[0]...)
+	if cmd[0][0] > 0 {
+		k.state = xorshift(k.state)
+	}
+}
+
+// Arithmetic interprets the program on vectors, for each command.
+func (b Chip) Arithmetic(in [][]Beat) [][]Beat {
+	s, _ := b.interpret(in)
+	var fetch []Beat
+	for _, beat := range s.out[seqFetch] {
+		fetch = append(fetch, beat[:2])
+	}
+	return [][]Beat{s.out[seqToken], s.out[seqDone], fetch}
+}
+
+// interpret runs the sequencer's interpreter and the machine side by side.
+func (b Chip) interpret(in [][]Beat) (*sequence, *machine) {
+	k := newMachine(b, in[3])
+	prompt := in[1]
+	s := newSequence(b.sequencer().with(in[2]), func() Beat {
+		beat := prompt[0]
+		prompt = prompt[1:]
+		return beat
+	}, func() Beat {
+		beat := k.tokens[0]
+		k.tokens = k.tokens[1:]
+		return beat
+	})
+	s.exec, s.most = k.exec, 1<<62
+	for _, cmd := range in[0] {
+		s.run(cmd)
+	}
+	return s, k
+}
