@@ -23,6 +23,10 @@ type AccumulatedArray struct {
 
 const accumulateTime = 2
 
+// StationaryTail is how long an AccumulatedArray takes beyond its folds until the last row of
+// sums has left, in cycles.
+const StationaryTail = 3 + accumulateTime
+
 func (b AccumulatedArray) array() StationaryArray { return StationaryArray{b.Rows, b.Cols, 3} }
 
 func (b AccumulatedArray) Name() string {

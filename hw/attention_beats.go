@@ -22,6 +22,9 @@ type AttentionEngine interface {
 	WithBias(bias [][]int16) AttentionEngine
 	// Phases is what the parts of the engine do in the passes from the given one on.
 	Phases(in [][]Beat, from int) []Phase
+	// WithConstants is the engine with constants of ConSmax in its table, [Layers*Heads]; an
+	// engine with the softmax looks at none.
+	WithConstants(constants []ConSmaxConstants) AttentionEngine
 	// RandomPasses is all layers of n tokens from the first of a sequence on, some only
 	// stored; extreme takes only the values where arithmetic breaks.
 	RandomPasses(r *rand.Rand, n int, extreme bool) []Pass
@@ -80,6 +83,16 @@ func (b AttentionColumn) WithBias(bias [][]int16) AttentionEngine {
 
 func (b Spread) WithBias(bias [][]int16) AttentionEngine {
 	b.Bias = bias
+	return b
+}
+
+func (b AttentionColumn) WithConstants(constants []ConSmaxConstants) AttentionEngine {
+	b.Constants = constants
+	return b
+}
+
+func (b Spread) WithConstants(constants []ConSmaxConstants) AttentionEngine {
+	b.Constants = constants
 	return b
 }
 

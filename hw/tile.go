@@ -13,14 +13,16 @@ import (
 // missing, but not all.
 //
 // Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
-// called feed here and its drain y is called drain. The engine's streams keep theirs (token,
+// called feed here and its drain y is called drain; an array of stationary operands, which
+// may stand in its place, takes these as stream stay. The engine's streams keep theirs (token,
 // q, k, v in, with a memory port fill in and mem out), but its output y is called o. The
 // halves share nothing but the clock, so each keeps its own time.
 type Tile struct {
-	Top       string // name of the module; "" encodes the parameters
-	PIM       *PIM
-	Array     *Array
-	Attention AttentionEngine
+	Top        string // name of the module; "" encodes the parameters
+	PIM        *PIM
+	Array      *Array
+	Stationary *AccumulatedArray // in place of Array
+	Attention  AttentionEngine
 }
 
 // AttentionInst is the instance of a tile's attention engine.
@@ -40,6 +42,9 @@ func (b Tile) halves() []half {
 	}
 	if b.Array != nil {
 		hs = append(hs, half{"u_array", *b.Array, []string{"feed"}, []string{"drain"}})
+	}
+	if b.Stationary != nil {
+		hs = append(hs, half{"u_stationary", *b.Stationary, []string{"stay", "feed"}, []string{"drain"}})
 	}
 	if b.Attention != nil {
 		in, out := b.Attention.Streams()
@@ -129,6 +134,9 @@ func (b Tile) doc() string {
 	if b.Array != nil {
 		docs = append(docs, fmt.Sprintf("%d x %d attention array (K + %d cycles a fold)", b.Array.Rows, b.Array.Cols, b.Array.FoldCycles(0)))
 	}
+	if a := b.Stationary; a != nil {
+		docs = append(docs, fmt.Sprintf("%d x %d array of stationary operands (T + %d cycles a fold of T rows)", a.Rows, a.Cols, a.array().FoldCycles(0)))
+	}
 	if b.Attention != nil {
 		docs = append(docs, "decode attention engine "+b.Attention.Name())
 	}
@@ -202,6 +210,9 @@ func randomTile(r *rand.Rand) Block {
 		b.Array = nil
 	case 2:
 		b.Top = "chip"
+	case 3:
+		a := randomAccumulatedArray(r).(AccumulatedArray)
+		b.Array, b.Stationary = nil, &a
 	}
 	if r.Intn(2) == 0 {
 		b.Attention = []AttentionEngine{randomSpread(r).(Spread), randomAttentionColumn(r).(AttentionColumn)}[r.Intn(2)]
@@ -220,6 +231,9 @@ func tileWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	}
 	if b.Array != nil {
 		in = append(in, arrayWork(r, *b.Array, extreme)...)
+	}
+	if b.Stationary != nil {
+		in = append(in, accumulatedArrayWork(r, *b.Stationary, extreme)...)
 	}
 	switch engine := b.Attention.(type) {
 	case Spread:

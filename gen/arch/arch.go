@@ -37,24 +37,25 @@ type Chip struct {
 }
 
 // Attention is the digital half: Rows x Cols PEs, at most 2^18 in all, either as a bare
-// output-stationary systolic array or, with Decode, as an engine that keeps the KV cache and
+// systolic array or, with Decode, as an engine that keeps the KV cache and
 // computes the attention of one token after the other, layer by layer. The fields from Heads
 // on are zero without Decode.
 type Attention struct {
 	Rows, Cols int    // 1 .. 1024 PEs each way
-	Dataflow   string // "output_stationary"
-	MaxK       int    // largest inner dimension of one fold, 1 .. 65,536; default 4,096
+	Dataflow   string // OutputStationary, WeightStationary or InputStationary; the first with Decode
+	MaxK       int    // largest inner dimension of one fold, 1 .. 65,536, or the most moving rows, whose sums have a place; default 4,096
 	Decode     string // "": bare array; "column": one column works, as in PIM-LLM; "spread": all do
 
-	Heads        int  // query heads, 1 .. 1,024, a multiple of KVHeads
-	KVHeads      int  // key and value heads, 1 .. Heads; default Heads
-	HeadChannels int  // channels of a head, 1 .. 1,024; in column mode 1 .. 128
-	Context      int  // tokens that attention looks back on, this one included, 1 .. 65,536
-	Layers       int  // 1 .. 1,024; default 1
-	Biased       bool // scores have a relative position bias from loaded tables; default false; a column engine has tables always, without it of zeros
-	Lanes        int  // spread: scores a cycle of the softmax; divides Rows, Cols and, with Biased, Context; default: what keeps the PEs busy; 0 in column mode
-	Ahead        int  // spread: heads on their way at once, 1 .. 64; default 4; 0 in column mode
-	PortBytes    int  // spread: bytes a cycle of a memory port for the KV cache, Rows x a divisor of Cols; default 0: the cache is on chip
+	Heads        int    // query heads, 1 .. 1,024, a multiple of KVHeads
+	KVHeads      int    // key and value heads, 1 .. Heads; default Heads
+	HeadChannels int    // channels of a head, 1 .. 1,024; in column mode 1 .. 128
+	Context      int    // tokens that attention looks back on, this one included, 1 .. 65,536
+	Layers       int    // 1 .. 1,024; default 1
+	Softmax      string // Integer (default) or ConSmax
+	Biased       bool   // scores have a relative position bias from loaded tables; default false; a column engine has tables always, without it of zeros
+	Lanes        int    // spread: scores a cycle of the softmax; divides Rows, Cols and, with Biased, Context; default: what keeps the PEs busy; 0 in column mode
+	Ahead        int    // spread: heads on their way at once, 1 .. 64; default 4; 0 in column mode
+	PortBytes    int    // spread: bytes a cycle of a memory port for the KV cache, Rows x a divisor of Cols; default 0: the cache is on chip
 
 	Pos Pos
 }
@@ -63,6 +64,19 @@ type Attention struct {
 func (a *Attention) KVBytes() int {
 	return 2 * a.Layers * a.KVHeads * a.HeadChannels * a.Context
 }
+
+// Dataflows: which operand of a matrix product stays in the array.
+const (
+	OutputStationary = "output_stationary"
+	WeightStationary = "weight_stationary"
+	InputStationary  = "input_stationary"
+)
+
+// What turns scores into weights.
+const (
+	Integer = "integer" // softmax with base-2 exponentials and one reciprocal a head
+	ConSmax = "consmax" // learned constants in place of maximum and sum (arXiv 2402.10930), from loaded tables
+)
 
 // Decode modes.
 const (

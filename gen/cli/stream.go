@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"slices"
 	"sync"
 
+	"ohmloom/gen/arch"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/program"
 	"ohmloom/hw"
@@ -143,38 +145,59 @@ func (b *bench) project(e verify.Engine, job *program.Job, c *program.Case) erro
 }
 
 // score multiplies keys with queries on the attention array and compares with the golden scores.
-func (b *bench) score(e verify.Engine, all []program.Scores) error {
-	var feed []drive.Beat
-	var jobs []hw.MatMul
-	rows := 0
+func (b *bench) score(e verify.Engine, dataflow string, all []program.Scores) error {
+	var feeds []drive.Feed
+	var jobs []product
+	rows, formula := 0, 0
 	for _, s := range all {
-		p := hw.MatMul{Array: *b.tile.Block.Array, M: len(s.Keys), K: len(s.Query), N: 1}
-		var keys []int8
-		for _, k := range s.Keys {
-			keys = append(keys, k...)
+		p := b.product(dataflow, len(s.Keys), len(s.Query))
+		beats := p.beats(slices.Concat(s.Keys...), s.Query)
+		for i, x := range beats {
+			if len(feeds) < len(beats) {
+				feeds = append(feeds, drive.Feed{Name: []string{"feed", "stay"}[i]})
+			}
+			feeds[i].Beats = append(feeds[i].Beats, x...)
 		}
-		feed = append(feed, p.Beats(keys, s.Query)...)
 		jobs = append(jobs, p)
-		rows += p.Folds() * p.Array.Rows
+		rows, formula = rows+p.rows, formula+p.cycles
 	}
-	formula := 0
-	for _, p := range jobs {
-		formula += p.Cycles()
+	if b.tile.Block.Stationary != nil {
+		formula += hw.StationaryTail
 	}
-	beats, err := b.run(e, "attention scores", []drive.Feed{{Name: "feed", Beats: feed}}, drive.Want{Name: "drain", Beats: rows}, formula)
+	beats, err := b.run(e, "attention scores", feeds, drive.Want{Name: "drain", Beats: rows}, formula)
 	if err != nil {
 		return err
 	}
 	for i, p := range jobs {
-		n := p.Folds() * p.Array.Rows
-		for t, got := range p.Collect(beats[:n]) {
+		for t, got := range p.collect(beats[:p.rows]) {
 			if want := all[i].Want[t]; got != want {
 				b.differ(e, b.tile.Design.Top.Loc, int64(got), int64(want), "%s: score at distance %d", all[i].Name, t)
 			}
 		}
-		beats = beats[n:]
+		beats = beats[p.rows:]
 	}
 	return nil
+}
+
+// product is a matrix times a vector on the tile's bare array.
+type product struct {
+	rows, cycles int                                        // beats of the drain, and the time without the tail
+	beats        func(matrix, vector []int8) [][]drive.Beat // streams feed and, with stationary operands, stay
+	collect      func(drain []drive.Beat) []int32
+}
+
+// product is one of m x k, in the dataflow of the array.
+func (b *bench) product(dataflow string, m, k int) product {
+	if a := b.tile.Block.Array; a != nil {
+		p := hw.MatMul{Array: *a, M: m, K: k, N: 1}
+		return product{p.Folds() * a.Rows, p.Cycles(), func(x, v []int8) [][]drive.Beat { return [][]drive.Beat{p.Beats(x, v)} }, p.Collect}
+	}
+	p := hw.AccumulatedMatMul{Array: *b.tile.Block.Stationary,
+		Shape: hw.StationaryMatMul{M: m, K: k, N: 1, Inputs: dataflow == arch.InputStationary}}
+	return product{p.Rows(), p.Cycles(), func(x, v []int8) [][]drive.Beat {
+		in := p.Beats(x, v)
+		return [][]drive.Beat{in[1], in[0]}
+	}, p.Collect}
 }
 
 // random drives random and extreme beats with random stalls through both halves at once and
@@ -194,6 +217,9 @@ func (b *bench) random(e verify.Engine, extreme bool) error {
 		feed := hw.RandomBeats(r, in[len(in)-1], 2*(a.Rows+a.Cols), extreme)
 		feed[len(feed)-1][2][0] = 1
 		work = append(work, feed)
+	}
+	if a := b.tile.Block.Stationary; a != nil {
+		work = append(work, a.RandomFolds(r, 3, extreme)...)
 	}
 	for i, s := range in {
 		feeds = append(feeds, drive.Feed{Name: s.Name, Beats: work[i]})

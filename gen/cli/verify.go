@@ -205,6 +205,9 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 		}
 		tile.Block.PIM = &random
 	}
+	if a := j.chip.Attention; a != nil && a.Softmax == arch.ConSmax {
+		tile.Block.Attention = tile.Block.Attention.WithConstants(hw.RandomConstants(seeded(seed), a.Layers*a.Heads))
+	}
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
 }
 
@@ -267,12 +270,13 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 			return err
 		}
 	}
-	if b.tile.Block.Array != nil && job != nil && len(job.Attention) > 0 {
+	bare := b.tile.Block.Array != nil || b.tile.Block.Stationary != nil
+	if bare && job != nil && len(job.Attention) > 0 {
 		c.Scores = 0
 		for _, s := range job.Attention {
 			c.Scores += len(s.Want)
 		}
-		if err := b.score(e, job.Attention); err != nil && err != errFault {
+		if err := b.score(e, j.chip.Attention.Dataflow, job.Attention); err != nil && err != errFault {
 			return err
 		}
 	}
@@ -294,7 +298,7 @@ func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult
 		}
 	}
 	for _, extreme := range []bool{false, true} {
-		if b.tile.Block.PIM != nil || b.tile.Block.Array != nil {
+		if b.tile.Block.PIM != nil || bare {
 			if err := b.random(e, extreme); err != nil && err != errFault {
 				return err
 			}

@@ -17,9 +17,9 @@ const (
 	// maxColumnChannels is the widest head whose sums are exact in column mode.
 	maxColumnChannels = 128
 	maxContext        = 65_536
-	// defaultAhead heads hide a softmax as fast as the array: one in it, one with the
-	// division, one in the array and one about to be.
-	defaultAhead = 4
+	// defaultAhead heads hide the softmax even where the array takes only a few cycles a head:
+	// 64 channels and 64 positions at 32 x 32.
+	defaultAhead = 8
 	// portHeads is how many KV heads are on chip when the cache is behind a memory port: one
 	// works and one is fetched.
 	portHeads = 2
@@ -27,7 +27,7 @@ const (
 
 // engineAttrs say something only of a decode engine, spreadAttrs only of one in spread mode.
 var (
-	engineAttrs = []string{"heads", "kv_heads", "head_channels", "context", "layers", "bias", "softmax_lanes", "heads_ahead", "port_bytes"}
+	engineAttrs = []string{"heads", "kv_heads", "head_channels", "context", "layers", "bias", "softmax", "softmax_lanes", "heads_ahead", "port_bytes"}
 	spreadAttrs = []string{"softmax_lanes", "heads_ahead", "port_bytes"}
 	engineNeeds = []string{"heads", "head_channels", "context"}
 )
@@ -37,7 +37,7 @@ func (l *loader) attention(n *node) *arch.Attention {
 	if n == nil {
 		return nil
 	}
-	a := &arch.Attention{Rows: n.int("rows", 1), Cols: n.int("cols", 1), Dataflow: n.str("dataflow", "output_stationary"),
+	a := &arch.Attention{Rows: n.int("rows", 1), Cols: n.int("cols", 1), Dataflow: n.str("dataflow", arch.OutputStationary),
 		MaxK: n.int("max_k", 4096), Decode: n.str("decode", ""), Pos: n.pos()}
 	if pes := a.Rows * a.Cols; pes > MaxPEs {
 		l.add(Error, n.rng, Diagnostic{Summary: "Attention array too large", In: n.in,
@@ -55,6 +55,10 @@ func (l *loader) attention(n *node) *arch.Attention {
 					Suggestion: `add decode = "spread", or remove this`})
 			}
 		}
+	case a.Dataflow != arch.OutputStationary:
+		l.add(Error, n.at("dataflow"), Diagnostic{Summary: "Decode engines have another dataflow", In: n.in,
+			Value: show(n.values["dataflow"].v), Allowed: fmt.Sprintf("dataflow = %q with decode = %q", arch.OutputStationary, a.Decode),
+			Suggestion: "remove dataflow, or remove decode to get a bare array"})
 	default:
 		l.engine(n, a)
 	}
@@ -70,6 +74,7 @@ func (l *loader) engine(n *node, a *arch.Attention) {
 	}
 	a.Heads, a.HeadChannels, a.Context = n.int("heads", 1), n.int("head_channels", 1), n.int("context", 1)
 	a.KVHeads, a.Layers, a.Biased = n.int("kv_heads", a.Heads), n.int("layers", 1), n.bool("bias", false)
+	a.Softmax = n.str("softmax", arch.Integer)
 	if a.Decode == arch.Spread {
 		a.Lanes, a.Ahead, a.PortBytes = n.int("softmax_lanes", defaultLanes(a)), n.int("heads_ahead", defaultAhead), n.int("port_bytes", 0)
 	} else {

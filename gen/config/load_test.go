@@ -73,7 +73,7 @@ func TestAttentionExamplesHaveTheShapeTheyAnnounceInBothModes(t *testing.T) {
 			Lanes: 4, Ahead: 4},
 		"attention column": {Rows: 8, Cols: 8, Decode: "column", Heads: 4, KVHeads: 4, HeadChannels: 16, Context: 128, Layers: 2, Biased: true},
 		"attention_paper spread": {Rows: 32, Cols: 32, Decode: "spread", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1,
-			Lanes: 8, Ahead: 4},
+			Lanes: 8, Ahead: 8},
 		"attention_paper column": {Rows: 32, Cols: 32, Decode: "column", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1},
 	}
 	for _, name := range []string{"attention", "attention_paper"} {
@@ -83,7 +83,7 @@ func TestAttentionExamplesHaveTheShapeTheyAnnounceInBothModes(t *testing.T) {
 				t.Fatalf("errors:\n%s", diags)
 			}
 			w := want[name+" "+mode]
-			w.Dataflow, w.MaxK = "output_stationary", 4096
+			w.Dataflow, w.MaxK, w.Softmax = "output_stationary", 4096, "integer"
 			if diff := cmp.Diff(&w, chip.Attention, ignorePos); diff != "" {
 				t.Errorf("%s, %s: -want +got:\n%s", name, mode, diff)
 			}

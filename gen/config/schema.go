@@ -81,6 +81,9 @@ func (b *blockSpec) blockNames() []string {
 // engines are the simulators that `verify` can run, in the order it runs them.
 var engines = []string{"interp", "gosim", "verilated"}
 
+// dataflows of a bare array; engines have the first.
+var dataflows = []string{arch.OutputStationary, arch.WeightStationary, arch.InputStationary}
+
 // areaParts are the labels of a technology's `area` blocks.
 var areaParts = []string{"adc", "dac", "cell", "sram_bit", "sram_fixed"}
 
@@ -121,7 +124,7 @@ var chipSpec = blockSpec{
 			attrs: []attrSpec{
 				{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "PEs from top to bottom"},
 				{name: "cols", kind: kindInt, min: 1, max: 1024, required: true, hint: "PEs from left to right"},
-				{name: "dataflow", kind: kindString, enum: []string{"output_stationary"}},
+				{name: "dataflow", kind: kindString, enum: dataflows},
 				{name: "max_k", kind: kindInt, min: 1, max: 65_536, hint: "largest inner dimension of one fold"},
 				{name: "decode", kind: kindString, enum: []string{arch.Column, arch.Spread}},
 				{name: "heads", kind: kindInt, min: 1, max: 1024, hint: "query heads of a layer"},
@@ -130,6 +133,7 @@ var chipSpec = blockSpec{
 				{name: "context", kind: kindInt, min: 1, max: maxContext, hint: "tokens that attention looks back on"},
 				{name: "layers", kind: kindInt, min: 1, max: 1024, hint: "layers whose keys and values are kept"},
 				{name: "bias", kind: kindBool},
+				{name: "softmax", kind: kindString, enum: []string{arch.Integer, arch.ConSmax}},
 				{name: "softmax_lanes", kind: kindInt, min: 1, max: 1024, hint: "scores a cycle of the softmax"},
 				{name: "heads_ahead", kind: kindInt, min: 1, max: 64, hint: "heads on their way at once"},
 				{name: "port_bytes", kind: kindInt, min: 0, max: 1 << 20, hint: "bytes a cycle of the memory port; 0: the cache is on chip"},

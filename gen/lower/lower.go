@@ -33,7 +33,11 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	}
 	if a := c.Attention; a != nil {
 		if t.Attention = Engine(a); t.Attention == nil {
-			t.Array = &hw.Array{Rows: a.Rows, Cols: a.Cols}
+			if a.Dataflow == arch.WeightStationary || a.Dataflow == arch.InputStationary {
+				t.Stationary = &hw.AccumulatedArray{Rows: a.Rows, Cols: a.Cols, Depth: a.MaxK}
+			} else {
+				t.Array = &hw.Array{Rows: a.Rows, Cols: a.Cols}
+			}
 		}
 	}
 	if err := t.Check(); err != nil {
@@ -45,6 +49,9 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	}
 	if t.Array != nil {
 		t.Array.Build(lib.At(at(c.Attention.Pos)))
+	}
+	if t.Stationary != nil {
+		t.Stationary.Build(lib.At(at(c.Attention.Pos)))
 	}
 	if t.Attention != nil {
 		t.Attention.Build(lib.At(at(c.Attention.Pos)))
@@ -66,16 +73,18 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	return &Tile{t, d}, nil
 }
 
-// Engine is the decode attention engine of a description with zeros in its tables of biases,
+// Engine is the attention engine of a description with zeros in its tables of biases and of
+// ConSmax's constants,
 // or nil when it asks for a bare array.
 func Engine(a *arch.Attention) hw.AttentionEngine {
 	switch a.Decode {
 	case arch.Column:
 		return hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
-			Context: a.Context, Layers: a.Layers}
+			Context: a.Context, Layers: a.Layers, ConSmax: a.Softmax == arch.ConSmax}
 	case arch.Spread:
 		return hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
-			Context: a.Context, Layers: a.Layers, Biased: a.Biased, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows}
+			Context: a.Context, Layers: a.Layers, Biased: a.Biased, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows,
+			ConSmax: a.Softmax == arch.ConSmax}
 	}
 	return nil
 }

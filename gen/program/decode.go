@@ -134,6 +134,10 @@ func sameShape(a *arch.Attention, m *model.Model, pos arch.Pos) error {
 			return fmt.Errorf("%s: model %s was trained with %s = %d, engines have %d", pos, m.Name, s.name, s.model, s.engine)
 		}
 	}
+	if a.Softmax == arch.ConSmax {
+		return fmt.Errorf("%s: model %s was trained with a softmax, the engine has ConSmax, which needs learned constants; write softmax = %q (%s)",
+			pos, m.Name, arch.Integer, a.Pos)
+	}
 	if !a.Biased && slices.ContainsFunc(biases(m), func(b []int16) bool { return slices.ContainsFunc(b, func(x int16) bool { return x != 0 }) }) {
 		return fmt.Errorf("%s: model %s has position biases, the engine none; write bias = true (%s)", pos, m.Name, a.Pos)
 	}
