@@ -28,7 +28,7 @@ const (
 //
 //	ideal  D
 //	clip   min(max(D, -2^(Bits-1)), 2^(Bits-1) - 1)
-//	full   the same clamp of floor(D * 2^(Bits-1) / Active + 1/2)
+//	full   the same clamp of floor(D * (2^(Bits-1) - 1) / Active + 1/2)
 //
 // With Effects.Separate every column has two unsigned converters of Bits bits, for pos and for
 // neg, and the code is the difference of their codes: twice the converters, not more cycles.
@@ -75,8 +75,8 @@ func (b Crossbar) suffix() string {
 	if b.Step != StepIdeal {
 		adc += strconv.Itoa(b.Bits)
 	}
-	if num, shift := s.CellScale(); b.Step == StepClip && shift > 0 {
-		adc += fmt.Sprintf("_lsb%d", num)
+	if num, shift := s.CellScale(); b.Step == StepClip && (num != 1 || shift > 0) {
+		adc += fmt.Sprintf("_lsb%d_%d", num, shift)
 	}
 	effects := ""
 	for _, f := range b.features() {

@@ -130,24 +130,20 @@ func (b Crossbar) noise(m *ir.Module, valid *ir.Node, n int) *ir.Node {
 	return x.Trunc(12).AddK(-mean).SExt(w).Mul(scalar(tableNoiseScale, device.NoiseBits).ZExt(w))
 }
 
-// convertFull is floor(D 2^Bits + Active) / (2 Active), clamped, D a difference of columns; for
-// a single column the same of 2 D. All is offset to stay positive, and the division by a
-// constant is a multiplication by its reciprocal, exact in the range (Granlund and Montgomery,
-// PLDI 1994).
+// convertFull is floor((2 FullScale() sum + Active) / (2 Active)), clamped. All is offset to stay
+// positive, and the division by a constant is a multiplication by its reciprocal, exact in the
+// range (Granlund and Montgomery, PLDI 1994).
 func (b Crossbar) convertFull(m *ir.Module, sum *ir.Node) *ir.Node {
 	lo, hi := b.spec().Range()
-	scale := b.Bits
-	if b.Effects.Separate {
-		scale++
-	}
-	offset := int64(b.Active) << scale // more than any sum of Active rows
+	scale := 2 * b.spec().FullScale()
+	offset := int64(b.Active) * scale // no sum of Active rows is below minus this
 	num := 2*offset + int64(b.Active)
 	top := bits.Len64(uint64(num))
 	div := 2 * b.Active
 	shift := top + bits.Len(uint(div))
 	recip := uint64(1)<<shift/uint64(div) + 1
 	w := 2*top + 3
-	n := sum.SExt(w).ShlK(scale).AddK(offset + int64(b.Active))
+	n := sum.SExt(w).Mul(m.K(w, uint64(scale))).AddK(offset + int64(b.Active))
 	code := n.Mul(m.K(w, recip)).ShrK(shift)
 	return clamp(code.AddK(-(offset / int64(div))), lo, hi)
 }

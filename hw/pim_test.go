@@ -154,7 +154,7 @@ func TestClippingProductIsThatOfTheNumerics(t *testing.T) {
 // Full scale: codes rescaled to cells are within half an LSB, or saturated.
 func TestFullScaleCodesRoundHalfUp(t *testing.T) {
 	x := hw.Crossbar{Rows: 6, Cols: 1, Share: 1, Active: 6, Bits: 3, Step: hw.StepFull, Weights: [][]int8{{1, 1, 1, 1, 1, 1}}}
-	want := []int64{0, 1, 1, 2, 3, 3, 3} // floor(4 d / 6 + 1/2), at most 3
+	want := []int64{0, 1, 1, 2, 2, 3, 3} // floor(3 d / 6 + 1/2)
 	for d := range want {
 		rows := make([]uint64, 6)
 		for i := range d {
@@ -165,7 +165,7 @@ func TestFullScaleCodesRoundHalfUp(t *testing.T) {
 		}
 	}
 	x.Weights = [][]int8{{-1, -1, -1, -1, -1, -1}}
-	want = []int64{0, -1, -1, -2, -3, -3, -4} // -2/3 and -8/3 round to the nearest, -2 and -4 are exact
+	want = []int64{0, 0, -1, -1, -2, -2, -3} // halves round up
 	for d := range want {
 		rows := make([]uint64, 6)
 		for i := range d {

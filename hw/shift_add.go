@@ -15,7 +15,7 @@ import (
 // groups, in each group the steps. Plane p counts 2^p, plane 7 counts -2^7 (two's
 // complement). Then Steps() beats of y: beat s has the sums of step s in units of one ON
 // cell, int32. Codes of step "full" are in LSBs; their sum is brought to cells with one
-// rounding, floor(sum * Active / 2^(Bits-1) + 1/2).
+// rounding, by the size of an LSB to 16 binary digits (device.Spec.CellScale).
 //
 // Time: one cycle a beat of x, then one a beat of y, in which x is not taken. Highest plane
 // first, so that doubling a sum replaces shifting a code; the sums stand in a ring that

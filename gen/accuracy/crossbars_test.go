@@ -78,7 +78,7 @@ func TestEffectsKeepTheirBitsPerCharacter(t *testing.T) {
 		{"INL", func(c *accuracy.Crossbars) { c.Effects.ADCINL = 1 }, 2.14079},
 		{"coarse LSB", func(c *accuracy.Crossbars) { c.Effects.LSB, c.Bits = 1.5, 4 }, 2.48026},
 		{"separate conversions", func(c *accuracy.Crossbars) { c.Effects.Separate, c.Bits = true, 4 }, 2.67903},
-		{"full scale", func(c *accuracy.Crossbars) { c.Step = device.StepFull }, 2.13696},
+		{"full scale", func(c *accuracy.Crossbars) { c.Step = device.StepFull }, 2.13063},
 		{"calibrated gain", func(c *accuracy.Crossbars) { c.Effects.OffOn, c.Calibrate = 0.1, true }, 2.26725},
 	} {
 		crossbars := clip8()

@@ -102,14 +102,6 @@ func TestTablesOfEffectsAreReproduced(t *testing.T) {
 			seeds = 4
 		}
 		c := r.crossbars
-		if c.Step == "full" {
-			c.Step = device.StepClip
-			full := 1<<(c.Bits-1) - 1
-			if c.Effects.Separate {
-				full = 1<<c.Bits - 1
-			}
-			c.Effects.LSB = max(0.25, float64(c.Rows)/float64(full))
-		}
 		got, err := texts[r.model].Measure(t.Context(), c, windows[r.model], seeds, ideal[r.model], nil)
 		if err != nil {
 			t.Fatal(err)

@@ -35,7 +35,7 @@ func (t *Tables) Code(conversion uint32, a int, pos, neg int64) int64 {
 //	code = clamp(v + ((Bow h + Skew u) (h^2 - u^2)) / h^3)
 //
 // where clamp rounds down to a code and limits it. The straight part of step "full" without
-// tables is floor(2^(Bits-1) sum / Active + 1/2), or of twice that with separate conversions.
+// tables is floor(FullScale() sum / Active + 1/2).
 func (t *Tables) convert(conversion uint32, a int, sum int64) int64 {
 	lo, hi := t.Range()
 	half := int64(1) << (t.Bits - 1)
@@ -44,11 +44,7 @@ func (t *Tables) convert(conversion uint32, a int, sum int64) int64 {
 	case t.Trimmed():
 		v = sum*t.Gain[a] + t.Offset[a]
 	case t.Step == StepFull:
-		lsbs := half
-		if t.Separate {
-			lsbs *= 2
-		}
-		return min(max(floorDiv(2*sum*lsbs+int64(t.Active), 2*int64(t.Active)), lo), hi)
+		return min(max(floorDiv(2*sum*t.FullScale()+int64(t.Active), 2*int64(t.Active)), lo), hi)
 	default:
 		v = sum<<(CodeFrac-t.Frac()) + 1<<(CodeFrac-1)
 	}

@@ -153,14 +153,11 @@ func (e Effects) trims() bool {
 // Ideal reports that no effect is on; two unsigned conversions are none by themselves.
 func (e Effects) Ideal() bool { return !e.conducts() && !e.trims() && e.ReadNoise == 0 }
 
-// lsbFrac is the fraction bits to which LSB is taken.
-const lsbFrac = 8
-
 func (e Effects) lsb() float64 {
 	if e.LSB == 0 {
 		return 1
 	}
-	return math.Ldexp(math.Round(math.Ldexp(e.LSB, lsbFrac)), -lsbFrac)
+	return e.LSB
 }
 
 // cell is the conductance of one cell that was programmed ON or OFF, before wires; draw gives

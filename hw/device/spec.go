@@ -4,13 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 )
 
 // ADC steps: what one code of a converter means.
 const (
 	StepIdeal = "ideal" // the exact sum, at whatever width it needs
 	StepClip  = "clip"  // 1 LSB is one ON cell (or lsb of them); saturates at the ends of the code
-	StepFull  = "full"  // full scale is Active ON cells: 1 LSB is Active / 2^(Bits-1) cells
+	StepFull  = "full"  // the highest code is Active ON cells: 1 LSB is Active / FullScale() cells
 )
 
 // Fixed point of the tables.
@@ -25,6 +27,7 @@ const (
 	INLBits        = 14                // holds any Bow and Skew, two's complement
 	NoiseBits      = 25                // holds NoiseScale, unsigned
 	CodeBits       = 52                // holds any code before it is clamped, with CodeFrac, two's complement
+	scaleBits      = 16                // binary digits to which the size of an LSB is taken
 	skewPeak       = 2.598076211353316 // 1 / max of u - u^3 in 0..1
 )
 
@@ -108,20 +111,32 @@ func (s Spec) Cells(sum int64) int32 {
 	return int32(sum)
 }
 
-// CellScale says how a sum of codes becomes cells: times num, then divided by 2^shift.
+// FullScale is the code of Active ON cells with step "full": the highest one, or 1 where that
+// is 0.
+func (s Spec) FullScale() int64 {
+	_, hi := s.Range()
+	return max(hi, 1)
+}
+
+// cellsPerCode is the size of an LSB; an ideal converter has none.
+func (s Spec) cellsPerCode() float64 {
+	if s.Step == StepFull {
+		return float64(s.Active) / float64(s.FullScale())
+	}
+	return s.lsb()
+}
+
+// CellScale says how a sum of codes becomes cells: times num, then divided by 2^shift. It is
+// the size of an LSB to scaleBits binary digits.
 func (s Spec) CellScale() (num int64, shift int) {
-	switch {
-	case s.Step == StepIdeal:
+	if s.Step == StepIdeal {
 		return 1, s.Frac()
-	case s.Step == StepFull && s.Separate:
-		return int64(s.Active), s.Bits
-	case s.Step == StepFull:
-		return int64(s.Active), s.Bits - 1
 	}
-	if s.lsb() == 1 {
-		return 1, 0
-	}
-	return fixed(s.lsb(), lsbFrac), lsbFrac
+	_, exp := math.Frexp(s.cellsPerCode()) // at most 1,024 cells, so that shift is positive
+	shift = scaleBits - exp
+	num = fixed(s.cellsPerCode(), shift)
+	zeros := min(bits.TrailingZeros64(uint64(num)), shift)
+	return num >> zeros, shift - zeros
 }
 
 // Slices is the number of bits of a cell: of the difference W+ - W- in two's complement, or

@@ -105,13 +105,7 @@ func along(i, n int) float64 { return float64(i) / float64(max(n-1, 1)) }
 
 // converters fills the tables of the converters.
 func (t *Tables) converters() {
-	lsb := t.lsb()
-	if t.Step == StepFull {
-		lsb = float64(t.Active) / float64(int(1)<<(t.Bits-1))
-		if t.Separate {
-			lsb /= 2
-		}
-	}
+	lsb := t.cellsPerCode()
 	n := t.Converters
 	if t.Separate {
 		n *= 2
