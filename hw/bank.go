@@ -28,14 +28,14 @@ import (
 //
 // Time: see OpTime. The vector of the next operation is distributed while results leave.
 type Bank struct {
-	Rows, Cols int // tiles of the grid, 1..64 each way
-	PEs        int // of a tile, 1..64
-	Lanes      int // elements of a beat, 1..64
-	Ops        int // words of the operation table, 1..1024
-	Blocks     int // words of the tables of row blocks, one for each of an operation, 1..4096
-	Reads      int // words of the tables of column blocks, one for each of a matrix, 1..4096
-	Buffer     int // beats of the global buffer, 2..65536
-	Crossbar   Crossbar
+	Rows, Cols int        // tiles of the grid, 1..64 each way
+	PEs        int        // of a tile, 1..64
+	Lanes      int        // elements of a beat, 1..64
+	Ops        int        // words of the operation table, 1..1024
+	Blocks     int        // words of the tables of row blocks, one for each of an operation, 1..4096
+	Reads      int        // words of the tables of column blocks, one for each of a matrix, 1..4096
+	Buffer     int        // beats of the global buffer, 2..65536
+	Crossbar   Crossbar   // of every PE; ID is that of PE 0, the others follow
 	Act        Activation // of PostActivate; Lanes is left 0
 
 	Program []BankOp // not part of the structure

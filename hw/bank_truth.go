@@ -71,7 +71,7 @@ func (b Bank) checkMatrix(name string, k int, m BankMatrix) error {
 // block is the crossbar that holds the row block rb and the column block cb of a matrix.
 func (b Bank) block(m BankMatrix, rb, cb int) Crossbar {
 	x := b.Crossbar
-	x.ID = uint64(m.PE[rb][cb])
+	x.ID += uint64(m.PE[rb][cb])
 	x.Weights = make([][]int8, x.Cols)
 	for c := range x.Weights {
 		x.Weights[c] = make([]int8, x.Rows)
@@ -257,7 +257,7 @@ func (b Bank) Image(prefix string) *ir.Image {
 	cells := make([]Crossbar, b.pes())
 	for i := range cells {
 		cells[i] = b.Crossbar
-		cells[i].ID = uint64(i)
+		cells[i].ID += uint64(i)
 	}
 	block, read := 0, 0
 	for i, op := range b.Program {

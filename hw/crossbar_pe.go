@@ -89,17 +89,22 @@ func (b CrossbarPE) Build(lib *Lib) *ir.Module {
 	})
 }
 
-// vector holds the input: beats move in from the top, and each plane it moves up by one bit,
-// so that the top bits are the plane.
+// vector holds the input, plane after plane: beats move in from the top of every plane, and with
+// nextPlane all planes move up by one, so that the last one drives the rows. Whole planes move
+// and not the bits of each element, which a simulator would do one by one.
 func (b CrossbarPE) vector(m *ir.Module, beat, fire, nextPlane *ir.Node) *ir.Node {
 	n := b.Loads() * b.Lanes
-	v := m.DataReg("vector", ir.Vec(n, 8))
-	in := beat
-	if n > b.Lanes {
-		in = v.Q.Elems(b.Lanes, n-b.Lanes).Join(beat)
+	v := m.DataReg("vector", ir.Vec(8*n, 1))
+	var in []*ir.Node
+	for p := range 8 {
+		if n > b.Lanes {
+			in = append(in, v.Q.Elems(p*n+b.Lanes, n-b.Lanes))
+		}
+		in = append(in, beat.Bit(p))
 	}
-	v.SetEn(fire.Or(nextPlane), fire.Mux(in, v.Q.ShlK(1)))
-	return v.Q.Elems(0, b.Rows).Bit(7)
+	up := m.K(1, 0).Splat(n).Join(v.Q.Elems(0, 7*n))
+	v.SetEn(fire.Or(nextPlane), fire.Mux(in[0].Join(in[1:]...), up))
+	return v.Q.Elems(7*n, b.Rows)
 }
 
 // decoder drives the rows of one group after the other.
