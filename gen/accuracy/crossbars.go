@@ -70,9 +70,10 @@ func (c Crossbars) spec(cols int) device.Spec {
 
 // array is one matrix on its crossbars.
 type array struct {
-	cols   int                // of a crossbar
-	blocks [][]*device.Tables // [row block][column block]
-	gain   int64              // of the sums, 2^-gainFrac
+	uniform *uniform           // in place of blocks, where it can be
+	cols    int                // of a crossbar
+	blocks  [][]*device.Tables // [row block][column block]
+	gain    int64              // of the sums, 2^-gainFrac
 }
 
 const gainFrac = 16
@@ -82,6 +83,11 @@ func (c Crossbars) program(ctx context.Context, w model.Matrix, id uint64) (*arr
 	a := &array{cols: c.Cols, gain: 1 << gainFrac}
 	if a.cols == 0 {
 		a.cols = min(w.Out, maxSide)
+	}
+	if s := c.spec(a.cols); isUniform(s) {
+		var err error
+		a.uniform, err = newUniform(ctx, w, s)
+		return a, err
 	}
 	for k := 0; k < w.In; k += c.Rows {
 		var row []*device.Tables
@@ -102,11 +108,11 @@ func (c Crossbars) program(ctx context.Context, w model.Matrix, id uint64) (*arr
 	return a, nil
 }
 
-// crossbars is how many the matrix takes.
-func (a *array) crossbars() uint64 { return uint64(len(a.blocks) * len(a.blocks[0])) }
-
 // multiply is the n-th product on these crossbars, counted from 0.
 func (a *array) multiply(out int, y []int8, n int) []int32 {
+	if a.uniform != nil {
+		return a.calibrated(a.uniform.multiply(y))
+	}
 	shape := a.blocks[0][0].Shape
 	acc := make([]int32, len(a.blocks[0])*a.cols)
 	x, sums := make([]int8, shape.Rows), make([]int32, a.cols)
@@ -121,7 +127,11 @@ func (a *array) multiply(out int, y []int8, n int) []int32 {
 			}
 		}
 	}
-	acc = acc[:out]
+	return a.calibrated(acc[:out])
+}
+
+// calibrated multiplies sums by the matrix's gain, in place.
+func (a *array) calibrated(acc []int32) []int32 {
 	if a.gain != 1<<gainFrac {
 		for o := range acc {
 			acc[o] = int32(model.RShift(int64(acc[o])*a.gain, gainFrac))
@@ -146,7 +156,9 @@ func (t *Text) Crossbars(ctx context.Context, c Crossbars) (func(window int) mod
 			return nil, err
 		}
 		arrays[name] = a
-		id += a.crossbars()
+		if a.uniform == nil {
+			id += uint64(len(a.blocks) * len(a.blocks[0]))
+		}
 	}
 	projector := func(window int) model.Projector {
 		products := map[string]int{}
