@@ -2,7 +2,6 @@ package rtl
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"ohmloom/ir"
@@ -127,8 +126,11 @@ func (b *builder) foldFunc(op ir.Fold, k, w, to int) string {
 			fmt.Sprintf("  input [%d:0] `v`;", k*w-1),
 		}
 		if w == 1 { // a sum: the others are reduction operators
-			head = append(head, b.counted(k, to, op.Signed, "`v`[%[1]d:%[2]d]", "`v`[32*`j` +: 32]", "  ")...)
-			return append(head, fmt.Sprintf("    %s = %s;", name, low("`acc`", to, max(to, 6))), "  end", "endfunction")
+			head = append(head, fmt.Sprintf("  reg [%d:0] `acc`;", max(to, countBits)-1), "  begin")
+			for _, l := range b.counted("`v`", k, to, op.Signed) {
+				head = append(head, "    "+l)
+			}
+			return append(head, fmt.Sprintf("    %s = %s;", name, low("`acc`", to, max(to, countBits))), "  end", "endfunction")
 		}
 		at := func(i string) string { return fmt.Sprintf("`t`[%d*%s +: %d]", to, i, to) }
 		return append(head,
@@ -174,7 +176,7 @@ func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
 			"  integer `g`;",
 		}
 		if w == 1 {
-			return append(head, b.countBits(name, k, g, to, isSigned)...)
+			return append(head, b.columnCounts(name, k, g, to, isSigned)...)
 		}
 		return append(head,
 			"  integer `j`;",
@@ -193,51 +195,50 @@ func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
 	return call{fn, []expr{b.expr(mask), b.expr(cells)}}
 }
 
-// countBits is the rest of a column sum over single-bit cells.
-func (b *builder) countBits(name string, k, g, to int, isSigned bool) []string {
-	rest := fmt.Sprintf("`mask`[%%[1]d:%%[2]d] & `cells`[%d*`g` + %%[2]d +: %%[3]d]", k)
-	word := fmt.Sprintf("`mask`[32*`j` +: 32] & `cells`[%d*`g` + 32*`j` +: 32]", k)
-	text := b.counted(k, to, isSigned, rest, word, "    ")
-	for i, l := range text {
-		if l == "  begin" {
-			text = slices.Insert(text, i+1, fmt.Sprintf("    for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g))
-			break
-		}
+// columnCounts is the rest of a column sum over single-bit cells. A column stands in a name of its
+// own, so that its words have fixed places, which simulates fast; without a mask there is nothing
+// to count.
+func (b *builder) columnCounts(name string, k, g, to int, isSigned bool) []string {
+	text := []string{
+		fmt.Sprintf("  reg [%d:0] `column`;", k-1),
+		fmt.Sprintf("  reg [%d:0] `acc`;", max(to, countBits)-1),
+		"  begin",
+		fmt.Sprintf("    %s = %d'd0;", name, g*to),
+		"    if (|`mask`)",
+		fmt.Sprintf("      for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g),
+		fmt.Sprintf("        `column` = `mask` & `cells`[%d*`g` +: %d];", k, k),
+	}
+	for _, l := range b.counted("`column`", k, to, isSigned) {
+		text = append(text, "        "+l)
 	}
 	return append(text,
-		fmt.Sprintf("      %s = %s;", element(name, "`g`", to), low("`acc`", to, max(to, 6))),
-		"    end",
+		fmt.Sprintf("        %s = %s;", element(name, "`g`", to), low("`acc`", to, max(to, countBits))),
+		"      end",
 		"  end",
 		"endfunction")
 }
 
-// counted declares acc and adds up k bits in it, 32 at a time, which simulates fast. word is
-// the text of 32 bits from 32*j on, rest that of the bits %[1]d down to %[2]d, %[3]d in all.
-func (b *builder) counted(k, to int, isSigned bool, rest, word, indent string) []string {
+// countBits is the width of a count of the ones in 64 bits.
+const countBits = 7
+
+// counted adds up the k bits of a name in acc, which is to or countBits wide, 64 at a time.
+func (b *builder) counted(bits string, k, to int, isSigned bool) []string {
 	ones := b.function("count_ones", "ones", countOnes)
-	wide := max(to, 6)
-	op := "+"
+	wide, op := max(to, countBits), "+"
 	if isSigned { // a set bit is -1
 		op = "-"
 	}
-	add := func(x string) string {
-		if wide == 6 {
-			return fmt.Sprintf("`acc` = `acc` %s %s(%s);", op, ones, x)
+	text := []string{fmt.Sprintf("`acc` = %d'd0;", wide)}
+	for lo := 0; lo < k; lo += 64 {
+		x := bits + bitRange(min(lo+64, k)-1, lo)
+		if pad := lo + 64 - k; pad > 0 {
+			x = fmt.Sprintf("{%d'd0, %s}", pad, x)
 		}
-		return fmt.Sprintf("`acc` = `acc` %s {%d'd0, %s(%s)};", op, wide-6, ones, x)
-	}
-	words, left := k/32, k%32
-	var text []string
-	if words > 0 {
-		text = append(text, "  integer `j`;")
-	}
-	text = append(text, fmt.Sprintf("  reg [%d:0] `acc`;", wide-1), "  begin", indent+fmt.Sprintf("  `acc` = %d'd0;", wide))
-	if words > 0 {
-		text = append(text, indent+fmt.Sprintf("  for (`j` = 0; `j` < %d; `j` = `j` + 1)", words), indent+"    "+add(word))
-	}
-	if left > 0 {
-		x := fmt.Sprintf(rest, k-1, 32*words, left)
-		text = append(text, indent+"  "+add(fmt.Sprintf("{%d'd0, %s}", 32-left, x)))
+		x = fmt.Sprintf("%s(%s)", ones, x)
+		if wide > countBits {
+			x = fmt.Sprintf("{%d'd0, %s}", wide-countBits, x)
+		}
+		text = append(text, fmt.Sprintf("`acc` = `acc` %s %s;", op, x))
 	}
 	return text
 }
@@ -250,18 +251,18 @@ func low(name string, w, full int) string {
 	return name + bitRange(w-1, 0)
 }
 
+// countOnes is written as compilers know it, which make one instruction of it.
 func countOnes(name string) []string {
 	return []string{
-		fmt.Sprintf("function [5:0] %s;  // number of ones in a word", name),
-		"  input [31:0] `word`;",
-		"  reg [31:0] `t`;",
+		fmt.Sprintf("function [%d:0] %s;  // number of ones in a word", countBits-1, name),
+		"  input [63:0] `word`;",
+		"  reg [63:0] `t`;",
 		"  begin",
-		"    `t` = `word` - ((`word` >> 1) & 32'h55555555);",
-		"    `t` = (`t` & 32'h33333333) + ((`t` >> 2) & 32'h33333333);",
-		"    `t` = (`t` + (`t` >> 4)) & 32'h0f0f0f0f;",
-		"    `t` = `t` + (`t` >> 8);",
-		"    `t` = `t` + (`t` >> 16);",
-		fmt.Sprintf("    %s = `t`[5:0];", name),
+		"    `t` = `word` - ((`word` >> 1) & 64'h5555555555555555);",
+		"    `t` = (`t` & 64'h3333333333333333) + ((`t` >> 2) & 64'h3333333333333333);",
+		"    `t` = (`t` + (`t` >> 4)) & 64'h0f0f0f0f0f0f0f0f;",
+		"    `t` = (`t` * 64'h0101010101010101) >> 56;",
+		fmt.Sprintf("    %s = `t`[%d:0];", name, countBits-1),
 		"  end",
 		"endfunction",
 	}

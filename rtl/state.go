@@ -250,7 +250,7 @@ func (p *power) load(list []loaded, b *builder) {
 		for a, n := 0, m.mem.Type.N; a*n < len(m.mem.Expect); a++ {
 			want := show(constant(m.mem.Type, m.mem.Expect[a*n:a*n+n]))
 			p.add("    if (%s[%d] !== %s) begin", m.name, a, want)
-			p.add("      $display(\"%%%%m.%s: these tables were made for another design: the word is %%%%h, expected %%%%h\", %s[%d], %s);", m.key, m.name, a, want)
+			p.add("      $display(\"%%m.%s: these tables were made for another design: the word is %%h, expected %%h\", %s[%d], %s);", m.key, m.name, a, want)
 			p.add("      $finish;")
 			p.add("    end")
 		}
