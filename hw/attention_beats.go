@@ -5,7 +5,7 @@ import (
 	"math/rand"
 )
 
-// AttentionEngine is an attention engine: AttentionColumn or Spread. Its streams are token, q,
+// AttentionEngine is an attention engine: AttentionColumn, Spread or SpreadSide. Its streams are token, q,
 // k, v and, with a memory port, fill in; y and, with a memory port, mem out. Passes are layer
 // after layer of each token (decode), or of each block of tokens (prefill): then all tokens of
 // the block in layer 0, with More in all but the last, all in layer 1 and so on.

@@ -34,7 +34,7 @@ import (
 // 32 x 32, 128 channels and 8 lanes), as long as Ahead heads take longer than one head's way
 // through; at 32 x 32 Ahead 4 is enough for 128 channels from l = 128 on, 8 from l = 64.
 // Cycles is exact for all other cases. Where Cols does not divide l, engines of
-// gcd(Rows, Cols) columns side by side, each with its share of the KV heads, keep all
+// fewer columns side by side, each with its share of the KV heads (SpreadSide), keep all
 // multipliers busy.
 //
 // With a memory Port the cache is in external memory, one beat of Port * Rows bytes a cycle.

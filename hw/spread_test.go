@@ -187,6 +187,43 @@ func TestSpreadKeepsTheMultipliersBusy(t *testing.T) {
 	}
 }
 
+// Where the columns do not divide the positions, or are more than there are, engines side by
+// side keep to 1.15 times the multiplications over the multipliers and a constant.
+func TestEnginesSideBySideKeepTheMultipliersBusy(t *testing.T) {
+	for _, c := range []struct{ rows, cols, engines, length int }{
+		{16, 64, 4, 48},  // 64 columns do not divide 48 positions
+		{8, 48, 6, 72},   // nor 48 columns 72
+		{16, 128, 8, 32}, // more columns than positions
+	} {
+		whole := hw.Spread{Rows: c.rows, Cols: c.cols, Heads: 48, KVHeads: 48, HeadChannels: 64, Context: c.length, Layers: 1, Lanes: 8, Ahead: 8}
+		side, err := hw.NewSpreadSide(c.engines, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passes := lastOf(rand.New(rand.NewSource(1)), whole, c.length)
+		work := side.Beats(passes)
+		res := run(t, side, work)
+		took := res.Given[0][len(res.Given[0])-1] - res.Taken[0][c.length-1] + 1
+		ideal := 2 * 48 * c.length * 64 / (c.rows * c.cols)
+		alone := whole.Beats(passes)
+		t.Logf("%+v: %d cycles, ideal %d, ratio %.3f; one engine %d for all tokens, side by side %d", c, took, ideal,
+			float64(took)/float64(ideal), whole.Cycles(alone), side.Cycles(work))
+		if took > ideal*115/100+100 {
+			t.Errorf("%+v: %d cycles are more than 1.15 times %d and 100", c, took, ideal)
+		}
+		if res.Cycles != side.Cycles(work) {
+			t.Errorf("%+v: %d cycles, want %d", c, res.Cycles, side.Cycles(work))
+		}
+		// Outputs are those of one engine with all columns.
+		if got, want := side.Collect(res.Out[0]), whole.Collect(whole.Arithmetic(alone)[0]); !slices.EqualFunc(got, want, slices.Equal[[]int8]) {
+			t.Errorf("%+v: outputs are not those of one engine", c)
+		}
+	}
+	if _, err := hw.NewSpreadSide(3, hw.Spread{Cols: 6, Heads: 4, KVHeads: 2}); err == nil || !strings.Contains(err.Error(), "3 engines do not divide 4 heads") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestSpreadSaysWhatWouldFit(t *testing.T) {
 	ok := hw.Spread{Rows: 8, Cols: 4, Heads: 4, KVHeads: 2, HeadChannels: 16, Context: 12, Layers: 1, Lanes: 4, Ahead: 2, Biased: true}
 	if err := ok.Check(); err != nil {

@@ -24,6 +24,7 @@ var Table = []Entry{
 	{"register_slice", "two beats in registers", randomRegisterSlice, registerSliceWork},
 	{"array_buffered", "output-stationary systolic array, drained while it computes", randomBufferedArray, bufferedArrayWork},
 	{"spread", "decode attention over all columns", randomSpread, spreadWork},
+	{"spread_side", "attention engines of fewer columns side by side", randomSpreadSide, spreadSideWork},
 	{"kv_cache", "ring of keys and values over banks", randomKVCache, kvCacheWork},
 	{"replay", "packets given several times", randomReplay, replayWork},
 	{"rel_bias", "relative position bias of the slots of a ring", randomRelBias, relBiasWork},
