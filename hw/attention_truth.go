@@ -106,6 +106,14 @@ func (b AttentionColumn) PublishedCycles(cnt int) int { return b.ArrayCycles(cnt
 // cycles after its last score at the earliest and are normalised 27 after its division begins.
 // With ConSmax each weight is there 5 cycles after its score, and R 3 after the last.
 func (b AttentionColumn) PassCycles(cnt int) int {
+	if b.neverWaits(cnt) {
+		return b.ArrayCycles(cnt) + b.HeadChannels + (b.HeadChannels-1)%b.Rows + 7
+	}
+	return b.passRecurrence(cnt)
+}
+
+// passRecurrence is PassCycles for all cases, in time that grows with cnt.
+func (b AttentionColumn) passRecurrence(cnt int) int {
 	w := columnTime{AttentionColumn: b, cnt: cnt, free: 0, drained: -1, divided: -recipTime}
 	for h := range b.Heads {
 		w.scores(h)

@@ -233,9 +233,17 @@ func (b Bank) lastRead(s Shape) int {
 // Cycles adds up operations: the vector of the next is distributed from the cycle after the
 // reads began, and conversions begin when it is there and the sums before have been read.
 func (b Bank) Cycles(in [][]Beat) int {
-	start, read, end := 2, 0, 0 // first beat to the tiles, last read, last result
+	var shapes []Shape
 	for _, cmd := range in[0] {
-		s := b.Program[cmd[0][0]].Shape()
+		shapes = append(shapes, b.Program[cmd[0][0]].Shape())
+	}
+	return b.OpsCycles(shapes)
+}
+
+// OpsCycles is the time of operations of the given shapes, one after the other.
+func (b Bank) OpsCycles(shapes []Shape) int {
+	start, read, end := 2, 0, 0 // first beat to the tiles, last read, last result
+	for _, s := range shapes {
 		loaded := start + ceilDiv(s.K, b.Crossbar.Rows)*b.loads() - 1
 		first := max(loaded, read) + b.converting()
 		read = first + b.reads(s) - 1

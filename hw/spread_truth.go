@@ -243,7 +243,7 @@ type passTime struct {
 // passes of a block follow one another without a gap when a pass's k and v come in within the
 // time of the one before: H (A + B) more for each.
 func (b Spread) Cycles(in [][]Beat) int {
-	t := &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1}
+	t := newTiming(b)
 	at := position{context: b.Context, layers: b.Layers}
 	for i, beat := range in[0] {
 		layer, before := at.layer, at.cnt
@@ -254,14 +254,7 @@ func (b Spread) Cycles(in [][]Beat) int {
 			t.block()
 		}
 	}
-	last := -1
-	if len(t.freed) > 0 {
-		last = t.freed[len(t.freed)-1] + outLatency
-	}
-	if b.Port > 0 {
-		last = max(last, t.wrote+1)
-	}
-	return last + 1
+	return t.end()
 }
 
 // writeTime is the cycles to take a KV head's k and v.

@@ -1,0 +1,48 @@
+package hw
+
+// PassCycles is Cycles of one pass over slots tokens that gives outputs, on an engine that has
+// nothing else to do: what a layer's attention takes in decode, where the next layer begins
+// when this one is done. It costs time in the number of heads only.
+func (b Spread) PassCycles(slots int) int {
+	t := newTiming(b)
+	t.passes = []passTime{{slots: slots}}
+	t.block()
+	return t.end()
+}
+
+// ArrayCycles is how long the array works in such a pass, QK and AV of all heads.
+func (b Spread) ArrayCycles(slots int) int {
+	return b.Heads * (ceilDiv(slots, b.Cols)*b.slotTime() + ceilDiv(slots, b.Rows)*b.vRounds())
+}
+
+// PortCycles is how long the memory port works in such a pass, reads and writes; 0 without.
+func (b Spread) PortCycles(slots int) int {
+	if b.Port == 0 {
+		return 0
+	}
+	reads := (ceilDiv(slots, b.Cols)*b.kChunks() + ceilDiv(slots, b.Rows)*b.vRounds()) * b.portParts()
+	return b.KVHeads * (b.writeTime() + reads)
+}
+
+// newTiming is an engine that was never used.
+func newTiming(b Spread) *timing {
+	return &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1}
+}
+
+// end is the number of cycles from the first on in which anything was done.
+func (t *timing) end() int {
+	last := -1
+	if len(t.freed) > 0 {
+		last = t.freed[len(t.freed)-1] + outLatency
+	}
+	if t.Port > 0 {
+		last = max(last, t.wrote+1)
+	}
+	return last + 1
+}
+
+// neverWaits tells that the array of a column engine never waits for the softmax or the
+// normalisation, so that the sum in PassCycles' comment holds.
+func (b AttentionColumn) neverWaits(cnt int) bool {
+	return b.Heads >= 2 && !b.ConSmax && b.Rows+b.Cols >= 33 && b.Cols+min(cnt, b.HeadChannels) >= 10
+}
