@@ -120,6 +120,7 @@ type Technology struct {
 	Liberty       string  // path of a Liberty file, or "" for the default standard cells (osu018)
 	LibertyNodeNM float64 // feature size of those cells; 180 for the default ones
 	Macros        MacroArea
+	Energy        Energy
 	Pos           Pos
 }
 
@@ -131,6 +132,40 @@ type MacroArea struct {
 	CellUm2      Quantity // one crossbar cell (1T1R), um2
 	SRAMBitUm2   Quantity // one SRAM bit, um2, periphery left out
 	SRAMFixedUm2 Quantity // per SRAM macro, um2
+}
+
+// Energy holds what estimates of energy are made of. A figure without Kind is not known.
+type Energy struct {
+	ADC      Quantity // one conversion, pJ
+	DAC      Quantity // one row driven for one conversion, pJ
+	Cell     Quantity // one crossbar cell in one conversion, pJ
+	MAC      Quantity // int8 multiplication and its share of the addition, pJ
+	Add      Quantity // int32 addition, pJ
+	Multiply Quantity // int32 multiplication, pJ
+	SRAMBit  Quantity // read or written, pJ/bit
+	LinkBit  Quantity // over the network of a bank or of the chip, pJ/bit
+	LPDDRBit Quantity // external memory, pJ/bit
+	PELeak   Quantity // leakage of one PE of the attention array, uW
+}
+
+// EnergyPart is one figure of Energy as technologies name it.
+type EnergyPart struct {
+	Name, Unit string
+	Of         func(*Energy) *Quantity
+}
+
+// EnergyParts lists the figures of Energy.
+var EnergyParts = []EnergyPart{
+	{"adc", "pJ", func(e *Energy) *Quantity { return &e.ADC }},
+	{"dac", "pJ", func(e *Energy) *Quantity { return &e.DAC }},
+	{"cell", "pJ", func(e *Energy) *Quantity { return &e.Cell }},
+	{"mac", "pJ", func(e *Energy) *Quantity { return &e.MAC }},
+	{"add", "pJ", func(e *Energy) *Quantity { return &e.Add }},
+	{"multiply", "pJ", func(e *Energy) *Quantity { return &e.Multiply }},
+	{"sram_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.SRAMBit }},
+	{"link_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LinkBit }},
+	{"lpddr_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LPDDRBit }},
+	{"pe_leak", "uW", func(e *Energy) *Quantity { return &e.PELeak }},
 }
 
 // Quantity is a number with its provenance.

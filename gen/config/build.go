@@ -155,11 +155,11 @@ func (l *loader) technology(tree *node, fallback string) arch.Technology {
 	} {
 		for _, a := range t.blocks["area"] {
 			if a.label == part {
-				*q = arch.Quantity{Value: a.float("value", 0), Unit: a.str("unit", ""), Kind: a.str("kind", ""),
-					Source: a.str("source", ""), Pos: a.pos()}
+				*q = a.quantity()
 			}
 		}
 	}
+	l.energy(t, &tech.Energy)
 	return tech
 }
 

@@ -173,7 +173,7 @@ var technologySpec = blockSpec{
 		{name: "liberty", kind: kindPath},
 		{name: "liberty_node_nm", kind: kindNumber, min: 1, max: 10_000, hint: "feature size of the standard cells in nm"},
 	},
-	blocks: []blockSpec{{
+	blocks: []blockSpec{energySpec, {
 		name: "area", label: "part", labels: areaParts, many: true,
 		attrs: []attrSpec{
 			{name: "value", kind: kindNumber, min: 0, max: 1e12, required: true, hint: "an area in um2"},

@@ -39,4 +39,74 @@ technology "130nm" {
     kind   = "fitted"
     source = "IHP sg13g2 SRAM Libertys: 256x64 93,181 um2, 1024x64 263,946 um2; the line through both"
   }
+
+  energy "adc" {
+    value  = 91.4062
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "ISAAC (Shafiee et al. at 32 nm, times (130/32) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "dac" {
+    value  = 0.0684
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "ISAAC (Shafiee et al. at 32 nm, times (130/32) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "cell" {
+    value  = 0.000239
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "the 45 nm figure: a matter of voltage and resistance, not of the feature size"
+  }
+
+  energy "mac" {
+    value  = 1.248
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "add" {
+    value  = 0.416
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "multiply" {
+    value  = 12.896
+    unit   = "pJ"
+    kind   = "assumed"
+    source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "sram_bit" {
+    value  = 0.65
+    unit   = "pJ/bit"
+    kind   = "assumed"
+    source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "link_bit" {
+    value  = 0.416
+    unit   = "pJ/bit"
+    kind   = "assumed"
+    source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
+  }
+
+  energy "lpddr_bit" {
+    value  = 5
+    unit   = "pJ/bit"
+    kind   = "assumed"
+    source = "LPDDR5; public data of LPDDR4, based on CACTI, is 4 to 8 pJ/bit"
+  }
+
+  energy "pe_leak" {
+    value  = 3.1
+    unit   = "uW"
+    kind   = "assumed"
+    source = "a tenth of 45 nm: thicker oxides and higher thresholds"
+  }
 }

@@ -39,4 +39,74 @@ technology "45nm" {
     kind   = "fitted"
     source = "fakeram45 Libertys: 64x32 1,241 um2, 256x32 5,066 um2, 1024x32 16,406 um2; the line through them is within 13 %"
   }
+
+  energy "adc" { # ISAAC's own rate gives 1.56
+    value  = 15.625
+    unit   = "pJ"
+    kind   = "cited"
+    source = "ISAAC (Shafiee et al., ISCA 2016), 2 mW, for the 7.8125 ns that MNSIM 2.0 charges a conversion"
+  }
+
+  energy "dac" {
+    value  = 0.0117
+    unit   = "pJ"
+    kind   = "cited"
+    source = "ISAAC (Shafiee et al., ISCA 2016), 1-bit DAC, 3.9 uW for 3 ns, as used by MNSIM 2.0"
+  }
+
+  energy "cell" {
+    value  = 0.000239
+    unit   = "pJ"
+    kind   = "cited"
+    source = "MNSIM 2.0: 0.15 V, 10 kohm / 1 Mohm, 10 % active"
+  }
+
+  energy "mac" {
+    value  = 0.3
+    unit   = "pJ"
+    kind   = "cited"
+    source = "Horowitz, ISSCC 2014, 45 nm: int8 multiplication 0.2 pJ, int32 addition 0.1 pJ"
+  }
+
+  energy "add" {
+    value  = 0.1
+    unit   = "pJ"
+    kind   = "cited"
+    source = "Horowitz, ISSCC 2014, 45 nm: int32 addition"
+  }
+
+  energy "multiply" {
+    value  = 3.1
+    unit   = "pJ"
+    kind   = "cited"
+    source = "Horowitz, ISSCC 2014, 45 nm: int32 multiplication"
+  }
+
+  energy "sram_bit" {
+    value  = 0.15625
+    unit   = "pJ/bit"
+    kind   = "cited"
+    source = "Horowitz, ISSCC 2014, 45 nm: 8 KB cache, 10 pJ for 64 bits"
+  }
+
+  energy "link_bit" {
+    value  = 0.1
+    unit   = "pJ/bit"
+    kind   = "assumed"
+    source = "1 mm of wire at 45 nm, 0.2 pF/mm at 1 V, half of the bits toggling"
+  }
+
+  energy "lpddr_bit" {
+    value  = 5
+    unit   = "pJ/bit"
+    kind   = "assumed"
+    source = "LPDDR5; public data of LPDDR4, based on CACTI, is 4 to 8 pJ/bit"
+  }
+
+  energy "pe_leak" {
+    value  = 31
+    unit   = "uW"
+    kind   = "synthesised"
+    source = "int8/int32 processing element in a 45 nm standard cell library, leakage of the netlist"
+  }
 }

@@ -1,0 +1,318 @@
+package estimate
+
+import (
+	"fmt"
+	"slices"
+
+	"ohmloom/gen/arch"
+	"ohmloom/hw"
+)
+
+// Parts of a chip.
+const (
+	Array    = "array"
+	Softmax  = "softmax" // and the latency of an attention engine that its array does not hide
+	Crossbar = "crossbar"
+	ADC      = "ADC"
+	ShiftAdd = "shift-add"
+	Network  = "network"
+	Buffers  = "buffers"
+	Vector   = "vector unit"
+	Memory   = "memory"
+	Leakage  = "leakage"
+)
+
+// Kinds of layers.
+const (
+	KindQKV       = "qkv"
+	KindAttention = "attention"
+	KindOut       = "attention output"
+	KindUp        = "feed-forward up"
+	KindDown      = "feed-forward down"
+	KindNorm      = "norm and residual"
+	KindHead      = "output head"
+)
+
+// Phases of inference.
+const (
+	Decode  = "decode"  // one token at the context
+	Prefill = "prefill" // a prompt of that many tokens, one after the other, as the chip does
+)
+
+// Bounds.
+const (
+	BoundCompute = "compute"
+	BoundSRAM    = "SRAM"
+	BoundLPDDR   = "LPDDR"
+	BoundADC     = "ADC"
+	BoundNetwork = "network"
+	BoundLatency = "latency"
+)
+
+// Part is what a part of the chip takes for a kind of layer, a token.
+type Part struct {
+	Part, Kind string
+	Cycles     *Quantity // nil: it takes none of its own
+	Joules     *Quantity // nil: none
+}
+
+// Bound is what limits a kind of layer.
+type Bound struct {
+	Kind, Bound string
+	Cycles      *Quantity // of the kind, a token
+	Limit       *Quantity // of them, what the bound alone would take
+}
+
+// MACs are a token's multiplications of one precision.
+type MACs struct {
+	Precision string
+	Count     *Quantity
+}
+
+// Result is an estimate: one token of decode, or a prompt.
+type Result struct {
+	Hardware *Hardware
+	Model    arch.Model
+	Context  int
+	Phase    string
+	Tokens   int // that the figures are for
+
+	Cycles, Seconds, TokensPerSecond *Quantity
+	Joules, JoulesPerToken           *Quantity
+	TokensPerJoule                   *Quantity
+	GOPS, GOPSPerWatt                *Quantity // a MAC is one operation
+	WordsPerBattery                  *Quantity // 5 Wh, 1.5 tokens a word
+	Pairs                            *Quantity // crossbar pairs
+	ADCs                             *Quantity // converters of those
+	Parts                            []Part
+	Bounds                           []Bound
+	MACs                             []MACs
+}
+
+// Options of an estimate.
+type Options struct {
+	NoHead bool // the decoder layers only, as PIM-LLM counts
+	Chips  int  // chips that share the crossbar pairs; 0: one
+}
+
+// Estimate is what model m takes on the hardware at context l. Cycles are the blocks' closed
+// forms, one step of a layer after the other; cost grows with the distinct steps of a layer,
+// in prefill also with l.
+func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Result, error) {
+	if l < 1 || l > 1<<20 {
+		return nil, fmt.Errorf("a context of %d; allowed are 1 to 1,048,576 tokens", l)
+	}
+	on := *h
+	on.Pairs *= max(o.Chips, 1)
+	pairs, err := on.fit(m)
+	if err != nil {
+		return nil, err
+	}
+	eng, err := on.engineFor(m, l)
+	if err != nil {
+		return nil, err
+	}
+	t := &tally{Hardware: &on, m: m, l: l, engine: eng, tokens: 1, heads: 1}
+	if phase == Prefill {
+		t.tokens = l
+	}
+	if o.NoHead || m.Vocab == 0 {
+		t.heads = 0
+	}
+	if err := t.layer(); err != nil {
+		return nil, err
+	}
+	t.head()
+	return t.result(phase, pairs), nil
+}
+
+// tally adds up one estimate.
+type tally struct {
+	*Hardware
+	m             arch.Model
+	l             int
+	engine        engine
+	tokens, heads int
+	parts         []Part
+	bounds        []Bound
+	macs          []MACs
+	layers        *Quantity // of all tokens
+}
+
+// limit is a bound and the cycles it alone would take.
+type limit struct {
+	bound  string
+	cycles int
+}
+
+// step adds a step of every layer: its cycles by part and what bounds it.
+func (t *tally) step(kind, block string, parts []partCycles, limits ...limit) {
+	total := 0
+	for _, p := range parts {
+		total += p.cycles
+	}
+	per := Cycles("cycles_layer."+kind, total, block)
+	for _, p := range parts {
+		c := Cycles("cycles_layer."+kind+"."+p.part, p.cycles, block)
+		t.parts = append(t.parts, Part{Part: p.part, Kind: kind, Cycles: Product("cycles."+kind+"."+p.part, "cycles", 1, t.layers, c)})
+	}
+	which := slices.MaxFunc(limits, func(a, b limit) int { return a.cycles - b.cycles })
+	if 2*which.cycles < total {
+		which = limit{BoundLatency, total}
+	}
+	t.bounds = append(t.bounds, Bound{Kind: kind, Bound: which.bound, Cycles: Product("cycles."+kind, "cycles", 1, t.layers, per),
+		Limit: Product("limit."+kind, "cycles", 1, t.layers, Cycles("limit_layer."+kind, which.cycles, block+", "+which.bound))})
+}
+
+// layer adds the steps of a decoder layer, times all layers.
+func (t *tally) layer() error {
+	t.layers = Given("layers", float64(t.m.Layers), "", "shape of "+t.m.Title)
+	if t.tokens > 1 {
+		t.layers = Product("layers_of_all_tokens", "", 1, t.layers, Given("tokens", float64(t.tokens), "", "the prompt"))
+	}
+	for _, op := range operations(t.m) {
+		p, err := t.project(op.shape)
+		if err != nil {
+			return err
+		}
+		lim := map[string]int{}
+		for _, c := range p.parts {
+			lim[c.part] += c.cycles
+		}
+		t.step(op.kind, p.block, p.parts, limit{BoundADC, lim[Crossbar]}, limit{BoundNetwork, lim[Network]})
+		t.projectEnergy(op)
+		if op.kind == KindQKV {
+			t.attention()
+		}
+	}
+	t.norms()
+	macs := 0
+	for _, x := range t.m.Matrices() {
+		macs += x.Out * x.In
+	}
+	t.macs = append(t.macs, MACs{"ternary x int8", Product("macs.ternary", "MAC", 1, t.layers, Given("macs_layer.ternary", float64(macs), "MAC", "weights of a layer"))},
+		MACs{"int8 x int8", Product("macs.int8", "MAC", float64(t.m.Layers), t.attentionMACs())})
+	return nil
+}
+
+// slots sums f over the contexts that the tokens see.
+func (t *tally) slots(f func(slots int) int) int {
+	if t.tokens == 1 {
+		return f(t.l)
+	}
+	n := 0
+	for s := 1; s <= t.l; s++ {
+		n += f(s)
+	}
+	return n
+}
+
+// attentionMACs is one layer's, of all tokens.
+func (t *tally) attentionMACs() *Quantity {
+	n := t.slots(func(l int) int { return 2 * t.m.Heads * t.m.HeadChannels * l })
+	return Formula("macs_layer.attention", float64(n), "MAC", "2 x heads x head_channels x context, of all tokens")
+}
+
+// attention adds the pass of a layer, of all tokens.
+func (t *tally) attention() {
+	layers := t.layers
+	if t.tokens > 1 {
+		t.layers = Given("layers", float64(t.m.Layers), "", "shape of "+t.m.Title) // slots sums over tokens
+	}
+	pass, array, port := t.slots(t.engine.pass), t.slots(t.engine.array), t.slots(t.engine.port)
+	parts := []partCycles{{Array, array}, {Softmax, max(pass-array, 0)}}
+	if port > array {
+		parts = []partCycles{{Array, array}, {Memory, max(min(port, pass)-array, 0)}, {Softmax, max(pass-max(port, array), 0)}}
+	}
+	limits := []limit{{BoundCompute, array}, {BoundLPDDR, port}}
+	if t.Attention.Decode == arch.Spread && t.Attention.PortBytes == 0 {
+		limits[0].bound = BoundSRAM // a byte of the cache a multiplier and cycle: both are at their limit
+	}
+	t.step(KindAttention, t.engine.name, parts, limits...)
+	t.attentionEnergy()
+	t.layers = layers
+}
+
+// norms adds what the vector unit does in a layer: twice an addition and a norm.
+func (t *tally) norms() {
+	b := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
+	cmd := func(ops ...uint64) [][]hw.Beat {
+		var beats []hw.Beat
+		for _, op := range ops {
+			beats = append(beats, hw.Beat{{op}})
+		}
+		return [][]hw.Beat{beats}
+	}
+	half := b.Cycles(cmd(hw.VectorLoad, hw.VectorNorm, hw.VectorAdd, hw.VectorNorm)) - b.Cycles(cmd(hw.VectorLoad, hw.VectorNorm))
+	t.step(KindNorm, "hw.VectorUnit.Cycles", []partCycles{{Vector, 2 * half}}, limit{BoundNetwork, 4 * b.Beats()}, limit{BoundLatency, 2 * b.Wait()})
+	t.vectorEnergy()
+}
+
+// head adds the output head: the rows of the embedding come from external memory.
+func (t *tally) head() {
+	if t.heads == 0 {
+		return
+	}
+	b := hw.OutputHead{D: t.m.DModel, Lanes: t.Lanes, Rows: t.m.Vocab}
+	compute := b.Cycles([][]hw.Beat{make([]hw.Beat, b.Beats()), nil})
+	memory := 0
+	if t.Attention.PortBytes > 0 {
+		memory = ceilDiv(t.m.Vocab*t.m.DModel, t.Attention.PortBytes)
+	}
+	layers := t.layers
+	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
+	t.step(KindHead, "hw.OutputHead.Cycles", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+	t.headEnergy()
+	t.layers = layers
+	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})
+}
+
+// result puts the sums together.
+func (t *tally) result(phase string, pairs int) *Result {
+	r := &Result{Hardware: t.Hardware, Model: t.m, Context: t.l, Phase: phase, Tokens: t.tokens, Bounds: t.bounds, MACs: t.macs}
+	var cycles, joules, macs []*Quantity
+	for _, b := range t.bounds {
+		cycles = append(cycles, b.Cycles)
+	}
+	clock := Given("clock", t.ClockMHz, "MHz", "chip "+t.Name)
+	tokens := Given("tokens", float64(t.tokens), "tokens", "of the phase")
+	r.Cycles = Sum("cycles", "cycles", cycles...)
+	r.Seconds = Quotient("seconds", "s", 1e-6, r.Cycles, clock)
+	r.TokensPerSecond = Quotient("tokens_per_second", "tokens/s", 1, tokens, r.Seconds)
+	t.leakage(r.Seconds)
+	for _, p := range t.parts {
+		if p.Joules != nil {
+			joules = append(joules, p.Joules)
+		}
+	}
+	for _, m := range t.macs {
+		macs = append(macs, m.Count)
+	}
+	r.Parts = t.parts
+	r.Joules = Sum("joules", "J", joules...)
+	r.JoulesPerToken = Quotient("joules_per_token", "J", 1, r.Joules, tokens)
+	r.TokensPerJoule = Quotient("tokens_per_joule", "tokens/J", 1, tokens, r.Joules)
+	all := Sum("macs", "MAC", macs...)
+	r.GOPS, r.GOPSPerWatt = Quotient("gops", "GOPS", 1e-9, all, r.Seconds), Quotient("gops_per_watt", "GOPS/W", 1e-9, all, r.Joules)
+	r.WordsPerBattery = Quotient("words_per_battery", "words", 1, Given("battery", 5*3600, "J", "5 Wh"),
+		Product("joules_per_word", "J", 1, r.JoulesPerToken, Given("tokens_per_word", 1.5, "tokens/word", "as in PIM-LLM (arXiv 2504.01994)")))
+	r.Pairs = Formula("pairs", float64(pairs), "pairs", "sum over the matrices of ceil(in/rows) ceil(out/cols), all layers")
+	r.ADCs = Product("adcs", "converters", 1, r.Pairs, Given("adcs_pair", float64(t.crossbar().Converters()), "converters/pair", "columns over share"))
+	return r
+}
+
+// Trees are the roots of all that the result says.
+func (r *Result) Trees() []*Quantity {
+	trees := []*Quantity{r.TokensPerSecond, r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery, r.ADCs}
+	for _, p := range r.Parts {
+		for _, q := range []*Quantity{p.Cycles, p.Joules} {
+			if q != nil {
+				trees = append(trees, q)
+			}
+		}
+	}
+	for _, b := range r.Bounds {
+		trees = append(trees, b.Cycles, b.Limit)
+	}
+	return trees
+}

@@ -1,0 +1,168 @@
+package estimate
+
+import (
+	"fmt"
+
+	"ohmloom/gen/arch"
+	"ohmloom/hw"
+)
+
+// Hardware is a chip as far as estimates go: the blocks whose closed forms say what it takes.
+// Engine, norm and head are generated for the model that runs.
+type Hardware struct {
+	Name      string
+	ClockMHz  float64
+	Attention arch.Attention // sizes of the array, decode mode, memory port; Context 0: what is asked for
+	Bank      *hw.Bank       // a bank of the PIM side, or
+	PIM       *hw.PIM        // a tile that holds whole matrices
+	Pairs     int            // crossbar pairs on the chip; 0: as many as the model needs
+	Lanes     int            // elements a cycle of vector unit and output head, 1 .. 64
+	Energy    arch.Energy
+	Tech      string // the technology's name
+}
+
+// FromChip is the hardware of a description.
+func FromChip(c *arch.Chip) (*Hardware, error) {
+	if c.Attention == nil {
+		return nil, fmt.Errorf("chip %q has no attention array; add attention { ... }", c.Name)
+	}
+	if c.PIM == nil {
+		return nil, fmt.Errorf("chip %q has no crossbars for the projections; add pim { ... }", c.Name)
+	}
+	x := c.PIM.Crossbar
+	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}
+	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Energy: c.Technology.Energy, Tech: c.Technology.Name}
+	h.PIM = &hw.PIM{RowBlocks: c.PIM.RowBlocks, ColBlocks: c.PIM.ColBlocks, Lanes: c.PIM.Lanes, Crossbar: xbar}
+	h.Pairs = c.PIM.RowBlocks * c.PIM.ColBlocks
+	return h, h.checkEnergy()
+}
+
+// checkEnergy reports figures that the technology does not have.
+func (h *Hardware) checkEnergy() error {
+	for _, p := range arch.EnergyParts {
+		if q := p.Of(&h.Energy); q.Kind == "" {
+			return fmt.Errorf("technology %q has no energy figure for %q; add energy %q { ... } with value, unit = %q, kind and source", h.Tech, p.Name, p.Name, p.Unit)
+		}
+	}
+	return nil
+}
+
+func (h *Hardware) crossbar() hw.Crossbar {
+	if h.Bank != nil {
+		return h.Bank.Crossbar
+	}
+	return h.PIM.Crossbar
+}
+
+// engine is the attention of one layer.
+type engine struct {
+	name              string // of the block whose closed form pass is
+	pass              func(slots int) int
+	array, port       func(slots int) int // how long array and memory port work in a pass
+	multipliersAtWork int
+}
+
+// engineFor is the engine generated for model m with l slots.
+func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
+	a := h.Attention
+	if a.Heads > 0 && (a.Heads != m.Heads || a.HeadChannels != m.HeadChannels || a.KVHeads != m.KVHeads) {
+		return engine{}, fmt.Errorf("the attention engine of chip %q has %d heads of %d channels on %d KV heads, model %q has %d of %d on %d; leave heads, kv_heads and head_channels out to take the model's",
+			h.Name, a.Heads, a.HeadChannels, a.KVHeads, m.Name, m.Heads, m.HeadChannels, m.KVHeads)
+	}
+	if a.Context > 0 && l > a.Context {
+		return engine{}, fmt.Errorf("a context of %d is beyond the KV cache of chip %q, which keeps %d tokens; raise attention.context", l, h.Name, a.Context)
+	}
+	none := func(int) int { return 0 }
+	switch a.Decode {
+	case arch.Spread:
+		b := hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: max(a.Context, l),
+			Layers: m.Layers, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows, Biased: a.Biased}
+		if b.Port > 0 {
+			b.Layers = 1 // the banks hold two KV heads, whatever the layers
+		}
+		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles, a.Rows * a.Cols}, b.Check()
+	case arch.Column:
+		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: max(a.Context, l), Layers: 1}
+		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none, a.Rows}, b.Check()
+	}
+	folds := func(slots int) int {
+		b := hw.Array{Rows: a.Rows, Cols: a.Cols}
+		return m.Heads * (hw.MatMul{Array: b, M: slots, K: m.HeadChannels, N: 1}.Cycles() + hw.MatMul{Array: b, M: m.HeadChannels, K: slots, N: 1}.Cycles())
+	}
+	return engine{"hw.MatMul.Cycles, no softmax", folds, folds, none, a.Rows}, nil
+}
+
+// projection is the time of one operation of the crossbars, split by part.
+type projection struct {
+	total int
+	parts []partCycles
+	block string
+}
+
+type partCycles struct {
+	part   string
+	cycles int
+}
+
+// project is an operation: matrices of the given outputs that share an input vector.
+func (h *Hardware) project(s hw.Shape) (projection, error) {
+	if h.Bank != nil {
+		t := h.Bank.Time(s)
+		return projection{t.Total(), []partCycles{{Crossbar, t.Conversions}, {ShiftAdd, t.ShiftAdd}, {Network, t.Distribute + t.Network + t.Read},
+			{Buffers, t.Buffers}, {Vector, t.Post}}, "hw.Bank.Time"}, nil
+	}
+	for _, n := range s.N {
+		if s.K > h.PIM.K() || n > h.PIM.N() {
+			x := h.PIM.Crossbar
+			return projection{}, fmt.Errorf("a matrix of %d inputs and %d outputs does not fit into a tile of chip %q, which takes %d and %d; row_blocks = %d and col_blocks = %d do",
+				s.K, n, h.Name, h.PIM.K(), h.PIM.N(), ceilDiv(s.K, x.Rows), ceilDiv(n, x.Cols))
+		}
+	}
+	total := h.PIM.Cycles([][]hw.Beat{nil, make([]hw.Beat, h.PIM.Loads())}) // each matrix in a tile of its own, all at once
+	v := (hw.CrossbarPE{Crossbar: h.PIM.Crossbar, Lanes: 1}).Conversions()
+	return projection{total, []partCycles{{Crossbar, v}, {Network, total - v}}, "hw.PIM.Cycles"}, nil
+}
+
+// pairsOf is the crossbar pairs of an operation.
+func (h *Hardware) pairsOf(s hw.Shape) int {
+	x, n := h.crossbar(), 0
+	for _, outs := range s.N {
+		n += ceilDiv(s.K, x.Rows) * ceilDiv(outs, x.Cols)
+	}
+	return n
+}
+
+// fit says how many crossbar pairs a model needs, and fails when the chip has fewer.
+func (h *Hardware) fit(m arch.Model) (pairs int, err error) {
+	for _, op := range operations(m) {
+		pairs += h.pairsOf(op.shape)
+	}
+	pairs *= m.Layers
+	if h.Pairs > 0 && pairs > h.Pairs {
+		return pairs, fmt.Errorf("model %q needs %d crossbar pairs of %d x %d, chip %q has %d: %d such chips hold it (--chips %d)",
+			m.Name, pairs, h.crossbar().Rows, h.crossbar().Cols, h.Name, h.Pairs, ceilDiv(pairs, h.Pairs), ceilDiv(pairs, h.Pairs))
+	}
+	return pairs, nil
+}
+
+// operation is what multiplies one vector of a layer, and the kind of layer that it is.
+type operation struct {
+	kind  string
+	shape hw.Shape
+}
+
+// operations are those of a decoder layer in order.
+func operations(m arch.Model) []operation {
+	kinds := map[string]string{"wq": KindQKV, "wk": KindQKV, "wv": KindQKV, "wo": KindOut, "w1": KindUp, "w3": KindUp, "w2": KindDown}
+	var ops []operation
+	for _, x := range m.Matrices() {
+		if n := len(ops); n > 0 && ops[n-1].kind == kinds[x.Name] {
+			ops[n-1].shape.N = append(ops[n-1].shape.N, x.Out)
+			continue
+		}
+		ops = append(ops, operation{kinds[x.Name], hw.Shape{K: x.In, N: []int{x.Out}}})
+	}
+	return ops
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
