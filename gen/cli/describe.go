@@ -29,16 +29,21 @@ func (a *app) load(ctx context.Context, args []string) (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !a.quiet || d.diags.HasErrors() {
+	return d, a.show(d.diags)
+}
+
+// show prints diagnostics, and fails when there is an error among them.
+func (a *app) show(diags config.Diagnostics) error {
+	if !a.quiet || diags.HasErrors() {
 		width, tty := terminal(a.err)
-		if err := d.diags.Render(a.err, width, tty); err != nil {
-			return nil, err
+		if err := diags.Render(a.err, width, tty); err != nil {
+			return err
 		}
 	}
-	if d.diags.HasErrors() {
-		return nil, said(exitFailed)
+	if diags.HasErrors() {
+		return said(exitFailed)
 	}
-	return d, nil
+	return nil
 }
 
 // read is load without a word.
@@ -51,7 +56,7 @@ func (a *app) read(ctx context.Context, args []string) (*description, error) {
 		}
 		vars[name] = value
 	}
-	opts := config.Options{Vars: vars}
+	opts := config.Options{Vars: vars, Model: a.model}
 	if len(args) == 0 {
 		opts.FS = examples.FS
 		d := &description{name: examples.Default, fs: examples.FS}

@@ -44,6 +44,10 @@ func TestHelpNamesEveryKeyOfJSON(t *testing.T) {
 			[]string{"total_area_um2", "gate_equivalents", "modules.name", "modules.instances", "modules.area_um2", "modules.kind"}},
 		{[]string{"accuracy", "--windows", "1", "--variation", "0.1", "--plot", "a.svg", "--plot-bits", "6"}, nil, 0,
 			[]string{"bits_per_char", "change", "effects.variation", "seed", "runs.seed", "sweep.bits", "crossbars.rows"}},
+		{[]string{"estimate"}, nil, 0, []string{"tokens_per_second", "joules_per_token", "gops_per_watt", "words_per_battery", "macs.precision",
+			"parts.part", "parts.layer", "parts.cycles", "parts.joules", "bounds.bound", "constants.source"}},
+		{[]string{"estimate", "--paper"}, nil, 0, []string{"rows.model", "rows.context", "rows.system", "rows.variant", "rows.tokens_per_second",
+			"rows.joules_per_token", "heat_map.d_model", "table3.gops", "corrections.name"}},
 		{[]string{"doctor"}, nil, -1, []string{"ok", "tools.name", "tools.package"}},
 		{[]string{"version"}, nil, 0, []string{"version", "go", "revision"}},
 	}

@@ -31,7 +31,7 @@ func (t *tally) spend(part, kind, what string, events, bits float64, c arch.Quan
 // projectEnergy is an operation of the crossbars: every pair converts all its columns for
 // every bit plane and row group.
 func (t *tally) projectEnergy(op operation) {
-	e, x, s := &t.Energy, t.crossbar(), op.shape
+	e, x, s := &t.Tech.Energy, t.crossbar(), op.shape
 	pairs := float64(t.pairsOf(s))
 	pe := hw.CrossbarPE{Crossbar: x, Lanes: 1}
 	steps := float64(pe.Conversions())
@@ -55,7 +55,7 @@ func (t *tally) projectEnergy(op operation) {
 
 // attentionEnergy is a layer's attention of all tokens.
 func (t *tally) attentionEnergy() {
-	e, m := &t.Energy, t.m
+	e, m := &t.Tech.Energy, t.m
 	scores := float64(t.slots(func(l int) int { return m.Heads * l }))
 	outs := float64(t.tokens * m.Heads * m.HeadChannels)
 	kv := float64(t.slots(func(l int) int { return 2 * m.KVHeads * m.HeadChannels * l })) // bytes
@@ -75,7 +75,7 @@ func (t *tally) attentionEnergy() {
 
 // vectorEnergy is a layer's two additions and norms.
 func (t *tally) vectorEnergy() {
-	e, d := &t.Energy, float64(t.m.DModel)
+	e, d := &t.Tech.Energy, float64(t.m.DModel)
 	t.spend(Vector, KindNorm, "residual additions", 2*d, 1, e.Add, "energy.add")
 	t.spend(Vector, KindNorm, "squares and scalings", 4*d, 1, e.Multiply, "energy.multiply")
 	t.spend(Buffers, KindNorm, "residual read and written", 8*d, 16, e.SRAMBit, "energy.sram_bit")
@@ -83,7 +83,7 @@ func (t *tally) vectorEnergy() {
 
 // headEnergy is the output head of a token.
 func (t *tally) headEnergy() {
-	e, n := &t.Energy, float64(t.m.Vocab*t.m.DModel)
+	e, n := &t.Tech.Energy, float64(t.m.Vocab*t.m.DModel)
 	t.spend(Array, KindHead, "multiplications", n, 1, e.MAC, "energy.mac")
 	t.spend(Memory, KindHead, "embedding read", n, 8, e.LPDDRBit, "energy.lpddr_bit")
 }
@@ -92,5 +92,5 @@ func (t *tally) headEnergy() {
 func (t *tally) leakage(seconds *Quantity) {
 	pes := Given("pes", float64(t.Attention.Rows*t.Attention.Cols), "PEs", "rows x cols of the array")
 	t.parts = append(t.parts, Part{Part: Leakage, Kind: "array",
-		Joules: Product("joules.leakage", "J", 1e-6, pes, seconds, Constant("energy.pe_leak", t.Energy.PELeak))})
+		Joules: Product("joules.leakage", "J", 1e-6, pes, seconds, Constant("energy.pe_leak", t.Tech.Energy.PELeak))})
 }

@@ -84,6 +84,7 @@ type Result struct {
 	WordsPerBattery                  *Quantity // 5 Wh, 1.5 tokens a word
 	Pairs                            *Quantity // crossbar pairs
 	ADCs                             *Quantity // converters of those
+	AnalogArea                       *Quantity // of crossbars, converters and row drivers
 	Parts                            []Part
 	Bounds                           []Bound
 	MACs                             []MACs
@@ -96,23 +97,23 @@ type Options struct {
 }
 
 // Estimate is what model m takes on the hardware at context l. Cycles are the blocks' closed
-// forms, one step of a layer after the other; cost grows with the distinct steps of a layer,
-// in prefill also with l.
+// forms. Vectors go from unit to unit through hw.Switch, whose readers follow writers 2 cycles
+// behind: a step that takes a vector as it comes shows only the time from the vector's last
+// beat on. Else a step begins when the one before is done. Cost grows with the distinct steps
+// of a layer, in prefill also with l.
 func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Result, error) {
 	if l < 1 || l > 1<<20 {
 		return nil, fmt.Errorf("a context of %d; allowed are 1 to 1,048,576 tokens", l)
 	}
-	on := *h
-	on.Pairs *= max(o.Chips, 1)
-	pairs, err := on.fit(m)
+	pairs, err := h.fit(m, max(o.Chips, 1))
 	if err != nil {
 		return nil, err
 	}
-	eng, err := on.engineFor(m, l)
+	eng, err := h.engineFor(m, l)
 	if err != nil {
 		return nil, err
 	}
-	t := &tally{Hardware: &on, m: m, l: l, engine: eng, tokens: 1, heads: 1}
+	t := &tally{Hardware: h, m: m, l: l, engine: eng, tokens: 1, heads: 1}
 	if phase == Prefill {
 		t.tokens = l
 	}
@@ -171,7 +172,7 @@ func (t *tally) layer() error {
 		t.layers = Product("layers_of_all_tokens", "", 1, t.layers, Given("tokens", float64(t.tokens), "", "the prompt"))
 	}
 	for _, op := range operations(t.m) {
-		p, err := t.project(op.shape)
+		p, err := t.project(op.shape, op.kind == KindOut || op.kind == KindDown, op.kind == KindQKV)
 		if err != nil {
 			return err
 		}
@@ -233,18 +234,12 @@ func (t *tally) attention() {
 	t.layers = layers
 }
 
-// norms adds what the vector unit does in a layer: twice an addition and a norm.
+// norms adds what of the vector unit shows in a layer: twice the way of the last beat to the
+// addition, the reciprocal of the norm and the way of its first beat out. Additions keep step
+// with the results that come, and norms with the vectors that the crossbars take.
 func (t *tally) norms() {
 	b := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
-	cmd := func(ops ...uint64) [][]hw.Beat {
-		var beats []hw.Beat
-		for _, op := range ops {
-			beats = append(beats, hw.Beat{{op}})
-		}
-		return [][]hw.Beat{beats}
-	}
-	half := b.Cycles(cmd(hw.VectorLoad, hw.VectorNorm, hw.VectorAdd, hw.VectorNorm)) - b.Cycles(cmd(hw.VectorLoad, hw.VectorNorm))
-	t.step(KindNorm, "hw.VectorUnit.Cycles", []partCycles{{Vector, 2 * half}}, limit{BoundNetwork, 4 * b.Beats()}, limit{BoundLatency, 2 * b.Wait()})
+	t.step(KindNorm, "hw.VectorUnit.Wait", []partCycles{{Vector, 2 * (b.Wait() + 2)}, {Network, 2 * switchHop}}, limit{BoundLatency, 2 * b.Wait()})
 	t.vectorEnergy()
 }
 
@@ -298,12 +293,23 @@ func (t *tally) result(phase string, pairs int) *Result {
 		Product("joules_per_word", "J", 1, r.JoulesPerToken, Given("tokens_per_word", 1.5, "tokens/word", "as in PIM-LLM (arXiv 2504.01994)")))
 	r.Pairs = Formula("pairs", float64(pairs), "pairs", "sum over the matrices of ceil(in/rows) ceil(out/cols), all layers")
 	r.ADCs = Product("adcs", "converters", 1, r.Pairs, Given("adcs_pair", float64(t.crossbar().Converters()), "converters/pair", "columns over share"))
+	r.AnalogArea = t.analogArea(r.Pairs)
 	return r
+}
+
+// analogArea is the area of crossbars, converters and row drivers.
+func (t *tally) analogArea(pairs *Quantity) *Quantity {
+	x, a := t.crossbar(), &t.Tech.Macros
+	times := func(what string, n int, c arch.Quantity) *Quantity {
+		return Product("um2_pair."+what, "um2", 1, Given("count."+what, float64(n), "", "of a pair"), Constant("area."+what, c))
+	}
+	pair := Sum("um2_pair", "um2", times("cell", 2*x.Rows*x.Cols, a.CellUm2), times("adc", x.Converters(), a.ADCUm2), times("dac", x.Rows, a.DACUm2))
+	return Product("analog_area", "mm2", 1e-6, pairs, pair)
 }
 
 // Trees are the roots of all that the result says.
 func (r *Result) Trees() []*Quantity {
-	trees := []*Quantity{r.TokensPerSecond, r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery, r.ADCs}
+	trees := []*Quantity{r.TokensPerSecond, r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery, r.ADCs, r.AnalogArea}
 	for _, p := range r.Parts {
 		for _, q := range []*Quantity{p.Cycles, p.Joules} {
 			if q != nil {

@@ -14,11 +14,11 @@ type Hardware struct {
 	ClockMHz  float64
 	Attention arch.Attention // sizes of the array, decode mode, memory port; Context 0: what is asked for
 	Bank      *hw.Bank       // a bank of the PIM side, or
+	Banks     int            // that hold a layer: matrices that share an input go to different ones; 0 is 1
 	PIM       *hw.PIM        // a tile that holds whole matrices
 	Pairs     int            // crossbar pairs on the chip; 0: as many as the model needs
 	Lanes     int            // elements a cycle of vector unit and output head, 1 .. 64
-	Energy    arch.Energy
-	Tech      string // the technology's name
+	Tech      arch.Technology
 }
 
 // FromChip is the hardware of a description.
@@ -31,7 +31,7 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 	}
 	x := c.PIM.Crossbar
 	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}
-	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Energy: c.Technology.Energy, Tech: c.Technology.Name}
+	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Tech: c.Technology}
 	h.PIM = &hw.PIM{RowBlocks: c.PIM.RowBlocks, ColBlocks: c.PIM.ColBlocks, Lanes: c.PIM.Lanes, Crossbar: xbar}
 	h.Pairs = c.PIM.RowBlocks * c.PIM.ColBlocks
 	return h, h.checkEnergy()
@@ -40,8 +40,8 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 // checkEnergy reports figures that the technology does not have.
 func (h *Hardware) checkEnergy() error {
 	for _, p := range arch.EnergyParts {
-		if q := p.Of(&h.Energy); q.Kind == "" {
-			return fmt.Errorf("technology %q has no energy figure for %q; add energy %q { ... } with value, unit = %q, kind and source", h.Tech, p.Name, p.Name, p.Unit)
+		if q := p.Of(&h.Tech.Energy); q.Kind == "" {
+			return fmt.Errorf("technology %q has no energy figure for %q; add energy %q { ... } with value, unit = %q, kind and source", h.Tech.Name, p.Name, p.Name, p.Unit)
 		}
 	}
 	return nil
@@ -94,7 +94,6 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 
 // projection is the time of one operation of the crossbars, split by part.
 type projection struct {
-	total int
 	parts []partCycles
 	block string
 }
@@ -104,12 +103,29 @@ type partCycles struct {
 	cycles int
 }
 
-// project is an operation: matrices of the given outputs that share an input vector.
-func (h *Hardware) project(s hw.Shape) (projection, error) {
+// switchHop is how many cycles behind its writer the reader of a buffer of hw.Switch is.
+const switchHop = 2
+
+// project is an operation: matrices of the given outputs that share an input vector. Its time
+// is from the first beat of the vector to the last of its results; when the vector comes later
+// than the crossbars could take it (late), from the last beat of the vector; when the results
+// leave side by side and are taken as they come (early), to the first of them.
+func (h *Hardware) project(s hw.Shape, late, early bool) (projection, error) {
 	if h.Bank != nil {
-		t := h.Bank.Time(s)
-		return projection{t.Total(), []partCycles{{Crossbar, t.Conversions}, {ShiftAdd, t.ShiftAdd}, {Network, t.Distribute + t.Network + t.Read},
-			{Buffers, t.Buffers}, {Vector, t.Post}}, "hw.Bank.Time"}, nil
+		var slow hw.OpTime
+		for _, share := range h.shares(s) {
+			if t := h.Bank.Time(share); t.Total() > slow.Total() {
+				slow = t
+			}
+		}
+		if late {
+			slow.Distribute = 1
+		}
+		if early && h.Banks >= len(s.N) {
+			slow.Read = 1
+		}
+		return projection{[]partCycles{{Crossbar, slow.Conversions}, {ShiftAdd, slow.ShiftAdd}, {Network, slow.Distribute + slow.Network + slow.Read + switchHop},
+			{Buffers, slow.Buffers}, {Vector, slow.Post}}, "hw.Bank.Time"}, nil
 	}
 	for _, n := range s.N {
 		if s.K > h.PIM.K() || n > h.PIM.N() {
@@ -120,7 +136,17 @@ func (h *Hardware) project(s hw.Shape) (projection, error) {
 	}
 	total := h.PIM.Cycles([][]hw.Beat{nil, make([]hw.Beat, h.PIM.Loads())}) // each matrix in a tile of its own, all at once
 	v := (hw.CrossbarPE{Crossbar: h.PIM.Crossbar, Lanes: 1}).Conversions()
-	return projection{total, []partCycles{{Crossbar, v}, {Network, total - v}}, "hw.PIM.Cycles"}, nil
+	return projection{[]partCycles{{Crossbar, v}, {Network, total - v}}, "hw.PIM.Cycles"}, nil
+}
+
+// shares is the matrices of an operation by bank.
+func (h *Hardware) shares(s hw.Shape) []hw.Shape {
+	list := make([]hw.Shape, min(max(h.Banks, 1), len(s.N)))
+	for i, n := range s.N {
+		share := &list[i%len(list)]
+		share.K, share.N = s.K, append(share.N, n)
+	}
+	return list
 }
 
 // pairsOf is the crossbar pairs of an operation.
@@ -132,15 +158,21 @@ func (h *Hardware) pairsOf(s hw.Shape) int {
 	return n
 }
 
-// fit says how many crossbar pairs a model needs, and fails when the chip has fewer.
-func (h *Hardware) fit(m arch.Model) (pairs int, err error) {
+// fit says how many crossbar pairs a model needs, and fails when that is more than chips of the
+// kind have. A tile holds one matrix.
+func (h *Hardware) fit(m arch.Model, chips int) (pairs int, err error) {
+	tiles := 0
 	for _, op := range operations(m) {
-		pairs += h.pairsOf(op.shape)
+		pairs += m.Layers * h.pairsOf(op.shape)
+		tiles += m.Layers * len(op.shape.N)
 	}
-	pairs *= m.Layers
-	if h.Pairs > 0 && pairs > h.Pairs {
-		return pairs, fmt.Errorf("model %q needs %d crossbar pairs of %d x %d, chip %q has %d: %d such chips hold it (--chips %d)",
-			m.Name, pairs, h.crossbar().Rows, h.crossbar().Cols, h.Name, h.Pairs, ceilDiv(pairs, h.Pairs), ceilDiv(pairs, h.Pairs))
+	need, have, what := pairs, h.Pairs, fmt.Sprintf("crossbar pairs of %d x %d", h.crossbar().Rows, h.crossbar().Cols)
+	if h.PIM != nil {
+		need, have, what = tiles, 1, "tiles, one a matrix"
+	}
+	if have > 0 && need > have*chips {
+		return pairs, fmt.Errorf("model %q needs %d %s; chip %q has %d: %d such chips hold it (--chips %d)",
+			m.Name, need, what, h.Name, have, ceilDiv(need, have), ceilDiv(need, have))
 	}
 	return pairs, nil
 }

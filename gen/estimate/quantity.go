@@ -128,6 +128,30 @@ func Find(key string, trees ...*Quantity) *Quantity {
 	return nil
 }
 
+// Constants are the constants that the trees rest on, each once.
+func Constants(trees ...*Quantity) []*Quantity {
+	seen, visited := map[string]bool{}, map[*Quantity]bool{}
+	var list []*Quantity
+	var walk func(q *Quantity)
+	walk = func(q *Quantity) {
+		if visited[q] {
+			return
+		}
+		visited[q] = true
+		if len(q.Of) == 0 && q.Kind != Computed && q.Kind != Described && q.Kind != Closed && !seen[q.Key] {
+			seen[q.Key] = true
+			list = append(list, q)
+		}
+		for _, o := range q.Of {
+			walk(o)
+		}
+	}
+	for _, t := range trees {
+		walk(t)
+	}
+	return list
+}
+
 // Keys lists the keys in the trees in order of appearance, each once.
 func Keys(trees ...*Quantity) []string {
 	seen, visited := map[string]bool{}, map[*Quantity]bool{}

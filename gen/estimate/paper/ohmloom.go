@@ -16,19 +16,21 @@ const (
 	bankTilePE = 16  // PEs of a tile
 	bankCols   = 16  // tiles in a row of a bank
 	headsAhead = 8
+	layerBanks = 3 // Q, K and V leave side by side
 )
 
 // Hardware is ohmloom's chip for model m: a 32 x 32 array at 100 MHz in the given decode mode,
-// LPDDR5-6400 x32 for the KV cache, and a bank of 256 x 256 crossbars for each layer, all rows
+// LPDDR5-6400 x32 for the KV cache, and three banks of 256 x 256 crossbars for each layer, all rows
 // of a crossbar in one conversion and two columns a converter, as in the paper.
 func Hardware(decode string, m arch.Model, tech arch.Technology) *estimate.Hardware {
-	h := &estimate.Hardware{Name: "ohmloom", ClockMHz: ClockMHz, Lanes: chipLanes, Energy: tech.Energy, Tech: tech.Name,
+	h := &estimate.Hardware{Name: "ohmloom", ClockMHz: ClockMHz, Lanes: chipLanes, Tech: tech,
 		Attention: arch.Attention{Rows: Rows, Cols: Cols, Decode: decode, Ahead: headsAhead, PortBytes: portBytes, Lanes: softmaxLanes(m)}}
 	pairs := 0
 	for _, x := range m.Matrices() {
 		pairs += ceilDiv(x.Out, xbar) * ceilDiv(x.In, xbar)
 	}
-	tiles := ceilDiv(pairs, bankTilePE)
+	tiles := ceilDiv(pairs, bankTilePE*layerBanks)
+	h.Banks = layerBanks
 	h.Bank = &hw.Bank{Rows: ceilDiv(tiles, bankCols), Cols: bankCols, PEs: bankTilePE, Lanes: chipLanes,
 		Crossbar: hw.Crossbar{Rows: xbar, Cols: xbar, Share: adcShares, Active: xbar, Bits: 8, Step: hw.StepClip}}
 	return h
