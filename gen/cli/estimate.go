@@ -59,7 +59,10 @@ type estimateResult struct {
 // estimateHelp names the keys of both forms.
 type estimateHelp struct {
 	estimateResult
-	paperResult
+	Corrections []correctionState `json:"corrections"`
+	Rows        []paperRow        `json:"rows"`
+	HeatMap     []heatField       `json:"heat_map"`
+	Table3      []table3Row       `json:"table3"`
 }
 
 type macsResult struct {
