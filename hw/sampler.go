@@ -95,7 +95,7 @@ func (s *sampling) command(cmd source) {
 	greedy := f[0].EqK(0).Named("is_greedy")
 	s.greedy = keep("greedy", greedy)
 	s.scale = keep("scale", f[0].ZExt(16).Mul(f[1].ZExt(16)))
-	s.shift = keep("shift", f[2].SExt(6).AddK(4))
+	s.shift = keep("shift", f[2].ZExt(6).AddK(4))
 
 	state := m.Reg("state", ir.Bits(32), 1)
 	seed := f[3].Mux(f[4], state.Q).Named("state_before")
