@@ -67,9 +67,12 @@ func (t *tally) attentionEnergy() {
 	t.spend(Softmax, kind, "outputs normalised", outs, 1, e.Multiply, "energy.multiply")
 	t.spend(Buffers, kind, "keys and values read on chip", macs, 8, e.SRAMBit, "energy.sram_bit")
 	if t.Attention.PortBytes > 0 {
-		t.spend(Memory, kind, "keys and values read", kv, 8, e.LPDDRBit, "energy.lpddr_bit")
+		bytes, what := kv+float64(2*t.tokens*m.KVHeads*m.HeadChannels), "keys and values read and written"
+		if port := t.slots(t.engine.port); port > 0 { // whole beats, filled up where a head is narrower
+			bytes, what = float64(port)*float64(t.Attention.PortBytes), "bytes over the memory port"
+		}
+		t.spend(Memory, kind, what, bytes, 8, e.LPDDRBit, "energy.lpddr_bit")
 		t.spend(Buffers, kind, "keys and values written on chip", kv, 8, e.SRAMBit, "energy.sram_bit")
-		t.spend(Memory, kind, "k and v written", float64(2*t.tokens*m.KVHeads*m.HeadChannels), 8, e.LPDDRBit, "energy.lpddr_bit")
 	}
 }
 

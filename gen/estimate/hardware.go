@@ -13,6 +13,7 @@ type Hardware struct {
 	Name      string
 	ClockMHz  float64
 	Attention arch.Attention // sizes of the array, decode mode, memory port; Context 0: what is asked for
+	Engines   int            // side by side in spread mode, each with a share of the columns and heads; 0 is 1
 	Bank      *hw.Bank       // a bank of the PIM side, or
 	Banks     int            // that hold a layer: matrices that share an input go to different ones; 0 is 1
 	PIM       *hw.PIM        // a tile that holds whole matrices
@@ -56,10 +57,9 @@ func (h *Hardware) crossbar() hw.Crossbar {
 
 // engine is the attention of one layer.
 type engine struct {
-	name              string // of the block whose closed form pass is
-	pass              func(slots int) int
-	array, port       func(slots int) int // how long array and memory port work in a pass
-	multipliersAtWork int
+	name        string // of the block whose closed form pass is
+	pass        func(slots int) int
+	array, port func(slots int) int // how long array and memory port work in a pass
 }
 
 // engineFor is the engine generated for model m with l slots.
@@ -80,16 +80,20 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 		if b.Port > 0 {
 			b.Layers = 1 // the banks hold two KV heads, whatever the layers
 		}
-		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles, a.Rows * a.Cols}, b.Check()
+		if h.Engines > 1 {
+			side, err := hw.NewSpreadSide(h.Engines, b)
+			return engine{"hw.Spread.PassCycles of engines side by side", side.Part.PassCycles, side.Part.ArrayCycles, side.Part.PortCycles}, err
+		}
+		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles}, b.Check()
 	case arch.Column:
 		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: max(a.Context, l), Layers: 1}
-		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none, a.Rows}, b.Check()
+		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none}, b.Check()
 	}
 	folds := func(slots int) int {
 		b := hw.Array{Rows: a.Rows, Cols: a.Cols}
 		return m.Heads * (hw.MatMul{Array: b, M: slots, K: m.HeadChannels, N: 1}.Cycles() + hw.MatMul{Array: b, M: m.HeadChannels, K: slots, N: 1}.Cycles())
 	}
-	return engine{"hw.MatMul.Cycles, no softmax", folds, folds, none, a.Rows}, nil
+	return engine{"hw.MatMul.Cycles, no softmax", folds, folds, none}, nil
 }
 
 // projection is the time of one operation of the crossbars, split by part.

@@ -19,12 +19,15 @@ const (
 	layerBanks = 3 // Q, K and V leave side by side
 )
 
-// Hardware is ohmloom's chip for model m: a 32 x 32 array at 100 MHz in the given decode mode,
+// Hardware is ohmloom's chip for model m: 32 x 32 multipliers at 100 MHz in the given decode mode,
 // LPDDR5-6400 x32 for the KV cache, and three banks of 256 x 256 crossbars for each layer, all rows
 // of a crossbar in one conversion and two columns a converter, as in the paper.
 func Hardware(decode string, m arch.Model, tech arch.Technology) *estimate.Hardware {
 	h := &estimate.Hardware{Name: "ohmloom", ClockMHz: ClockMHz, Lanes: chipLanes, Tech: tech,
 		Attention: arch.Attention{Rows: Rows, Cols: Cols, Decode: decode, Ahead: headsAhead, PortBytes: portBytes, Lanes: softmaxLanes(m)}}
+	if decode == arch.Spread {
+		h.Engines = enginesFor(m)
+	}
 	pairs := 0
 	for _, x := range m.Matrices() {
 		pairs += ceilDiv(x.Out, xbar) * ceilDiv(x.In, xbar)
@@ -36,10 +39,22 @@ func Hardware(decode string, m arch.Model, tech arch.Technology) *estimate.Hardw
 	return h
 }
 
+// enginesFor is the number of engines side by side whose columns divide a head's channels, so
+// that nothing but keys and values goes over the memory port; 1 when there is none.
+func enginesFor(m arch.Model) int {
+	for n := 1; n <= portBytes/Rows; n *= 2 {
+		if m.HeadChannels%(Cols/n) == 0 && m.KVHeads%n == 0 {
+			return n
+		}
+	}
+	return 1
+}
+
 // softmaxLanes is the smallest number of lanes that keeps the array busy.
 func softmaxLanes(m arch.Model) int {
 	n := 1
-	for n < Cols && n*ceilDiv(m.HeadChannels, Rows) < Cols {
+	cols := Cols / enginesFor(m)
+	for n < cols && n*ceilDiv(m.HeadChannels, Rows) < cols {
 		n *= 2
 	}
 	return n
