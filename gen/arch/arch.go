@@ -52,6 +52,7 @@ type Attention struct {
 	Context      int    // tokens that attention looks back on, this one included, 1 .. 65,536
 	Layers       int    // 1 .. 1,024; default 1
 	Softmax      string // Integer (default) or ConSmax
+	Engines      int    // spread: engines side by side, 1 .. 64, which divide Cols, Heads, KVHeads and the port's columns; default 1; 0 in column mode
 	Biased       bool   // scores have a relative position bias from loaded tables; default false; a column engine has tables always, without it of zeros
 	Lanes        int    // spread: scores a cycle of the softmax; divides Rows, Cols and, with Biased, Context; default: what keeps the PEs busy; 0 in column mode
 	Ahead        int    // spread: heads on their way at once, 1 .. 64; default 4; 0 in column mode

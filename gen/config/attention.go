@@ -27,8 +27,8 @@ const (
 
 // engineAttrs say something only of a decode engine, spreadAttrs only of one in spread mode.
 var (
-	engineAttrs = []string{"heads", "kv_heads", "head_channels", "context", "layers", "bias", "softmax", "softmax_lanes", "heads_ahead", "port_bytes"}
-	spreadAttrs = []string{"softmax_lanes", "heads_ahead", "port_bytes"}
+	engineAttrs = []string{"heads", "kv_heads", "head_channels", "context", "layers", "bias", "softmax", "engines", "softmax_lanes", "heads_ahead", "port_bytes"}
+	spreadAttrs = []string{"engines", "softmax_lanes", "heads_ahead", "port_bytes"}
 	engineNeeds = []string{"heads", "head_channels", "context"}
 )
 
@@ -75,8 +75,14 @@ func (l *loader) engine(n *node, a *arch.Attention) {
 	a.Heads, a.HeadChannels, a.Context = n.int("heads", 1), n.int("head_channels", 1), n.int("context", 1)
 	a.KVHeads, a.Layers, a.Biased = n.int("kv_heads", a.Heads), n.int("layers", 1), n.bool("bias", false)
 	a.Softmax = n.str("softmax", arch.Integer)
+	share := a // of one engine
 	if a.Decode == arch.Spread {
-		a.Lanes, a.Ahead, a.PortBytes = n.int("softmax_lanes", defaultLanes(a)), n.int("heads_ahead", defaultAhead), n.int("port_bytes", 0)
+		if a.Engines = n.int("engines", 1); !l.fitEngines(n, a) {
+			return
+		}
+		share = shareOf(a)
+		a.Lanes, a.Ahead, a.PortBytes = n.int("softmax_lanes", defaultLanes(share)), n.int("heads_ahead", defaultAhead), n.int("port_bytes", 0)
+		share = shareOf(a)
 	} else {
 		for _, name := range spreadAttrs {
 			if n.has(name) {
@@ -90,9 +96,29 @@ func (l *loader) engine(n *node, a *arch.Attention) {
 			return // what is checked below depends on it
 		}
 	}
-	if l.fitHeads(n, a) && l.fitLanes(n, a) && l.fitPort(n, a) && l.fitCache(n, a) {
-		l.idle(n, a)
+	if l.fitHeads(n, a) && l.fitLanes(n, share) && l.fitPort(n, a) && l.fitCache(n, share) {
+		l.idle(n, share)
 	}
+}
+
+// shareOf is one of the engines of a side by side.
+func shareOf(a *arch.Attention) *arch.Attention {
+	s := *a
+	s.Cols, s.Heads, s.KVHeads, s.PortBytes = s.Cols/s.Engines, s.Heads/s.Engines, s.KVHeads/s.Engines, s.PortBytes/s.Engines
+	return &s
+}
+
+// fitEngines reports engines side by side that do not divide what they share.
+func (l *loader) fitEngines(n *node, a *arch.Attention) bool {
+	all := gcd(gcd(a.Cols, a.Heads), a.KVHeads)
+	what := fmt.Sprintf("%s, %s and %s", count(a.Cols, "column"), count(a.Heads, "head"), count(a.KVHeads, "KV head"))
+	if a.Engines == 1 || n.wanting("engines") || all%a.Engines == 0 {
+		return true
+	}
+	l.add(Error, n.at("engines"), Diagnostic{Summary: "Engines side by side do not divide what they share", In: n.in,
+		Value: fmt.Sprint(a.Engines), Allowed: fmt.Sprintf("a common divisor of %s: %s", what, divisorList(all, min(all, 64))),
+		Suggestion: "use engines = " + divisors(all, min(a.Engines, all))})
+	return false
 }
 
 // fitHeads reports heads that do not go together, or are too wide.
@@ -175,13 +201,13 @@ func (l *loader) fitPort(n *node, a *arch.Attention) bool {
 	if a.PortBytes == 0 {
 		return true
 	}
-	if cols := a.PortBytes / a.Rows; a.PortBytes%a.Rows != 0 || cols == 0 || a.Cols%cols != 0 {
+	if cols := a.PortBytes / a.Rows; a.PortBytes%a.Rows != 0 || cols == 0 || a.Cols%cols != 0 || cols%a.Engines != 0 {
 		at := min(max(cols, 1), a.Cols)
 		low, high := at, min(at+1, a.Cols)
-		for a.Cols%low != 0 {
+		for low > a.Engines && (a.Cols%low != 0 || low%a.Engines != 0) {
 			low--
 		}
-		for a.Cols%high != 0 {
+		for low = max(low, a.Engines); a.Cols%high != 0 || high%a.Engines != 0; {
 			high++
 		}
 		use := fmt.Sprint(low * a.Rows)
@@ -190,7 +216,7 @@ func (l *loader) fitPort(n *node, a *arch.Attention) bool {
 		}
 		l.add(Error, n.at("port_bytes"), Diagnostic{Summary: "Memory port does not carry whole columns", In: n.in,
 			Value: fmt.Sprint(a.PortBytes), Suggestion: "use " + use,
-			Allowed: fmt.Sprintf("0 (cache on chip), or rows x a divisor of cols: %s", divisorList(a.Cols, a.Cols, a.Rows))})
+			Allowed: fmt.Sprintf("0 (cache on chip), or rows x a divisor of cols: %s", divisorList(a.Cols/a.Engines, a.Cols, a.Rows, a.Engines))})
 		return false
 	}
 	group := a.Heads / a.KVHeads
@@ -221,7 +247,7 @@ func stored(a *arch.Attention) (bytes, words int) {
 		banks = a.Rows * a.Cols
 	}
 	words = heads * (keys + values)
-	return words * banks, words
+	return words * banks * max(a.Engines, 1), words
 }
 
 // fitCache reports a KV cache, or tables of biases, that do not fit.

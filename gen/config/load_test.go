@@ -70,10 +70,10 @@ func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 func TestAttentionExamplesHaveTheShapeTheyAnnounceInBothModes(t *testing.T) {
 	want := map[string]arch.Attention{
 		"attention spread": {Rows: 8, Cols: 8, Decode: "spread", Heads: 4, KVHeads: 4, HeadChannels: 16, Context: 128, Layers: 2, Biased: true,
-			Lanes: 4, Ahead: 4},
+			Lanes: 4, Ahead: 4, Engines: 1},
 		"attention column": {Rows: 8, Cols: 8, Decode: "column", Heads: 4, KVHeads: 4, HeadChannels: 16, Context: 128, Layers: 2, Biased: true},
 		"attention_paper spread": {Rows: 32, Cols: 32, Decode: "spread", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1,
-			Lanes: 8, Ahead: 8},
+			Lanes: 8, Ahead: 8, Engines: 1},
 		"attention_paper column": {Rows: 32, Cols: 32, Decode: "column", Heads: 32, KVHeads: 32, HeadChannels: 128, Context: 128, Layers: 1},
 	}
 	for _, name := range []string{"attention", "attention_paper"} {

@@ -134,6 +134,7 @@ var chipSpec = blockSpec{
 				{name: "layers", kind: kindInt, min: 1, max: 1024, hint: "layers whose keys and values are kept"},
 				{name: "bias", kind: kindBool},
 				{name: "softmax", kind: kindString, enum: []string{arch.Integer, arch.ConSmax}},
+				{name: "engines", kind: kindInt, min: 1, max: 64, hint: "engines side by side, each with its share of columns and heads"},
 				{name: "softmax_lanes", kind: kindInt, min: 1, max: 1024, hint: "scores a cycle of the softmax"},
 				{name: "heads_ahead", kind: kindInt, min: 1, max: 64, hint: "heads on their way at once"},
 				{name: "port_bytes", kind: kindInt, min: 0, max: 1 << 20, hint: "bytes a cycle of the memory port; 0: the cache is on chip"},

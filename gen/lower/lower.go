@@ -82,9 +82,17 @@ func Engine(a *arch.Attention) hw.AttentionEngine {
 		return hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
 			Context: a.Context, Layers: a.Layers, ConSmax: a.Softmax == arch.ConSmax}
 	case arch.Spread:
-		return hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
+		b := hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: a.Heads, KVHeads: a.KVHeads, HeadChannels: a.HeadChannels,
 			Context: a.Context, Layers: a.Layers, Biased: a.Biased, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows,
 			ConSmax: a.Softmax == arch.ConSmax}
+		if a.Engines <= 1 {
+			return b
+		}
+		side, err := hw.NewSpreadSide(a.Engines, b)
+		if err != nil {
+			panic("lower: " + err.Error()) // config has found all that do not divide
+		}
+		return side
 	}
 	return nil
 }
