@@ -60,6 +60,7 @@ func (l *loader) attention(n *node) *arch.Attention {
 			Value: show(n.values["dataflow"].v), Allowed: fmt.Sprintf("dataflow = %q with decode = %q", arch.OutputStationary, a.Decode),
 			Suggestion: "remove dataflow, or remove decode to get a bare array"})
 	default:
+		l.takeShape(n)
 		l.engine(n, a)
 	}
 	return a

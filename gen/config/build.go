@@ -18,6 +18,8 @@ const defaultTechnology = "45nm"
 // mistakes, to find those that only show when values are put together.
 func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Chip {
 	chip := &arch.Chip{Source: root.name, ClockMHz: 100}
+	l.chosen = l.model(tree)
+	chip.Model = l.chosen
 	if c := tree.child("chip"); c != nil {
 		chip.Name = c.label
 		chip.Pos = c.pos()
@@ -31,7 +33,6 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		}
 	}
 	chip.Technology = l.technology(tree, technology)
-	chip.Model = l.model(tree)
 	chip.Verify = l.verify(tree.childOrEmpty("verify"), tree.child("chip"), chip)
 	return chip
 }

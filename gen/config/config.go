@@ -53,6 +53,7 @@ type loader struct {
 	constant bool // expressions may not refer to anything (yet)
 	broken   bool // a part could not be read: don't complain of what is missing
 	written  map[string]string
+	chosen   *arch.Model // that the description runs, or nil
 	diags    Diagnostics
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"ohmloom/gen/arch"
 )
@@ -231,5 +232,19 @@ func (l *loader) checkShape(m *arch.Model, at func(attr string) hcl.Range, in st
 		l.add(Error, at("kv_heads"), Diagnostic{Summary: "Heads are not a multiple of the KV heads", In: in,
 			Value:   fmt.Sprintf("%s on %s", count(m.Heads, "head"), count(m.KVHeads, "KV head")),
 			Allowed: "a divisor of the heads: " + divisorList(m.Heads, m.Heads)})
+	}
+}
+
+// takeShape gives a decode engine what its block does not say: heads and layers of the model
+// that the description runs.
+func (l *loader) takeShape(n *node) {
+	m := l.chosen
+	if m == nil {
+		return
+	}
+	for name, v := range map[string]int{"heads": m.Heads, "kv_heads": m.KVHeads, "head_channels": m.HeadChannels, "layers": m.Layers} {
+		if _, written := n.values[name]; !written {
+			n.values[name] = value{v: cty.NumberIntVal(int64(v)), rng: n.rng, sound: true}
+		}
 	}
 }

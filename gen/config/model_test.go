@@ -197,3 +197,11 @@ func TestDescriptionsChooseTheirModel(t *testing.T) {
 		t.Errorf("Options.Model did not win: %s", diags)
 	}
 }
+
+func TestDecodeEngineTakesHeadsAndLayersOfTheModel(t *testing.T) {
+	src := "model = \"llama-3-8b\"\nchip \"a\" {\n  attention {\n    rows = 32\n    cols = 32\n    decode = \"spread\"\n    context = 64\n    layers = 1\n  }\n}\n"
+	a := mustLoad(t, map[string]string{"main.hcl": src}, nil).Attention
+	if a.Heads != 32 || a.KVHeads != 8 || a.HeadChannels != 128 || a.Layers != 1 {
+		t.Errorf("%+v", a)
+	}
+}
