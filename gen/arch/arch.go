@@ -5,7 +5,11 @@
 // error diagnostic satisfies every range stated in the field comments below.
 package arch
 
-import "fmt"
+import (
+	"fmt"
+
+	"ohmloom/hw/device"
+)
 
 // Pos is where a value was written in the user's description.
 type Pos struct {
@@ -102,6 +106,7 @@ type PIM struct {
 type Crossbar struct {
 	Rows, Cols int // 1 .. 1,024 cells each way
 	ADC        ADC
+	Effects    device.Effects // of cells and converters, all off by default; Seed 1
 	Pos        Pos
 }
 

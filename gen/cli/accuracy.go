@@ -87,7 +87,7 @@ text that it was not trained on.` + jsonHelp(accuracyResult{}),
 	flags.StringVar(&f.text, "text", "", "text `file` (default: the example's held-out text)")
 	flags.IntVar(&f.windows, "windows", 0, "windows of the text to run; 0 is all")
 	flags.IntVar(&f.seeds, "seeds", 1, "how many seeds to run, 1 to 1000")
-	flags.Uint64Var(&c.Effects.Seed, "seed", 1, "first seed of everything random")
+	flags.Uint64Var(&c.Effects.Seed, "seed", 0, "first seed of everything random (default: the description's)")
 	flags.StringVar(&f.plot, "plot", "", "draw bits per character over ADC bits into an SVG `file`")
 	flags.IntSliceVar(&f.sweepRows, "plot-rows", []int{64, 128, 256}, "rows of the curves")
 	flags.IntSliceVar(&f.sweepBits, "plot-bits", []int{4, 5, 6, 7, 8, 9}, "ADC bits of the points")
@@ -141,6 +141,22 @@ func (f *accuracyFlags) describe(d *description, flags *pflag.FlagSet) error {
 	if !flags.Changed("step") {
 		c.Step = x.ADC.Step
 	}
+	described := x.Effects
+	for _, p := range device.Parameters {
+		if flags.Changed(effectFlag(p)) {
+			*p.Of(&described) = *p.Of(&c.Effects)
+		}
+	}
+	if flags.Changed("separate") {
+		described.Separate = c.Effects.Separate
+	}
+	if flags.Changed("distribution") {
+		described.Distribution = c.Effects.Distribution
+	}
+	if flags.Changed("seed") {
+		described.Seed = c.Effects.Seed
+	}
+	c.Effects = described
 	if err := c.Check(); err != nil {
 		return usage("%v", err)
 	}

@@ -109,13 +109,17 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	return b, tile.Design, nil
 }
 
-// lowered is the hardware of a description and its weights (an empty image without a program).
+// lowered is the hardware of a description and its weights (no image without a program, unless
+// the device has effects).
 func lowered(d *description) (*lower.Tile, *ir.Image, error) {
 	tile, err := lower.Chip(d.chip)
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
 	if d.chip.Verify.Program == nil {
+		if pim := d.chip.PIM; pim != nil && !pim.Crossbar.Effects.Ideal() { // cells that are all OFF have tables, too
+			return tile, tile.Block.Image(tile.Design.Top.Name), nil
+		}
 		return tile, nil, nil
 	}
 	job, err := program.Load(d.chip, d.fs)

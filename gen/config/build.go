@@ -90,6 +90,7 @@ func (l *loader) pim(n *node) *arch.PIM {
 		Rows:  adc.int("rows", min(64, rows)),
 		Pos:   adc.pos(),
 	}}
+	p.Crossbar.Effects = l.effects(x, adc, p.Crossbar.ADC.Step)
 	if cells := p.RowBlocks * p.ColBlocks * rows * cols; cells > MaxCells {
 		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
 			Value:   fmt.Sprintf("%d x %d crossbars of %d x %d = %s cells", p.RowBlocks, p.ColBlocks, rows, cols, thousands(int64(cells))),

@@ -26,7 +26,7 @@ func (l *loader) fitPIM(n, x, adc *node, p *arch.PIM) {
 	if adc.wanting("rows") || x.wanting("rows") || !x.has("rows") || c.ADC.Rows > c.Rows {
 		return
 	}
-	l.fitADC(adc, c.ADC)
+	l.fitADC(adc, c)
 	if r := c.Rows % c.ADC.Rows; r != 0 {
 		l.add(Warning, adc.at("rows"), Diagnostic{Summary: "Rows per conversion do not divide the crossbar's rows", In: adc.in,
 			Value:      fmt.Sprintf("%d of %d rows", c.ADC.Rows, c.Rows),
@@ -48,17 +48,23 @@ func (l *loader) fitPIM(n, x, adc *node, p *arch.PIM) {
 }
 
 // fitADC warns of a converter that can't tell every sum of its rows.
-func (l *loader) fitADC(n *node, a arch.ADC) {
+func (l *loader) fitADC(n *node, c arch.Crossbar) {
+	a := c.ADC
 	if n.wanting("bits") || n.wanting("step") {
 		return
 	}
-	top := largestCode(a.Bits)
+	if n.float("lsb", 1) != 1 {
+		return // a coarse or fine LSB is a choice
+	}
+	top, enough := largestCode(a.Bits), losslessBits(a.Rows)
+	if c.Effects.Separate { // unsigned converters have a bit more
+		top, enough = largestCode(a.Bits+1), enough-1
+	}
 	d := Diagnostic{In: n.in, Detail: measuredNote,
 		Value: fmt.Sprintf("%s for %s, step = %q", count(a.Bits, "bit"), count(a.Rows, "row"), a.Step)}
 	if top >= a.Rows {
 		return
 	}
-	enough := losslessBits(a.Rows)
 	switch a.Step {
 	case "clip":
 		d.Summary = "ADC narrower than its rows: large sums clip"

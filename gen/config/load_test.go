@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ohmloom/gen/arch"
+	"ohmloom/hw/device"
 )
 
 // mustLoad loads main.hcl out of files and fails on any error.
@@ -124,7 +125,7 @@ chip "a" {
 }`}, nil)
 	wantAttention := &arch.Attention{Rows: 3, Cols: 5, Dataflow: "output_stationary", MaxK: 4096}
 	wantPIM := &arch.PIM{RowBlocks: 1, ColBlocks: 1, Lanes: 8, Crossbar: arch.Crossbar{Rows: 100, Cols: 6,
-		ADC: arch.ADC{Bits: 8, Share: 6, Step: "clip", Rows: 64}}}
+		ADC: arch.ADC{Bits: 8, Share: 6, Step: "clip", Rows: 64}, Effects: device.Effects{LSB: 1, Seed: 1}}}
 	wantVerify := arch.Verify{Engines: []string{"interp", "gosim", "verilated"}, Cycles: 2000, Seed: 1}
 	for _, d := range []string{cmp.Diff(wantAttention, chip.Attention, ignorePos), cmp.Diff(wantPIM, chip.PIM, ignorePos),
 		cmp.Diff(wantVerify, chip.Verify, ignorePos)} {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"ohmloom/gen/arch"
+	"ohmloom/hw/device"
 )
 
 // kind is the type of value an attribute takes.
@@ -155,12 +156,19 @@ var chipSpec = blockSpec{
 				},
 				blocks: []blockSpec{{
 					name: "adc",
-					attrs: []attrSpec{
-						{name: "bits", kind: kindInt, min: 1, max: 16, hint: "bits of one signed conversion"},
+					attrs: append([]attrSpec{
+						{name: "bits", kind: kindInt, min: 1, max: 16, hint: "bits of one conversion"},
 						{name: "share", kind: kindInt, min: 1, max: 1024, hint: "columns per converter"},
 						{name: "step", kind: kindString, enum: []string{"ideal", "clip", "full"}},
 						{name: "rows", kind: kindInt, min: 1, max: 1024, hint: "rows active per conversion"},
-					},
+						{name: "separate", kind: kindBool},
+					}, effectAttrs("adc")...),
+				}, {
+					name: "device",
+					attrs: append([]attrSpec{
+						{name: "distribution", kind: kindString, enum: []string{device.Gaussian, device.LogNormal}},
+						{name: "seed", kind: kindInt, min: 0, max: math.MaxUint64, hint: "any 64-bit number"},
+					}, effectAttrs("device")...),
 				}},
 			}},
 		},

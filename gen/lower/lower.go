@@ -29,7 +29,7 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	if p := c.PIM; p != nil {
 		x := p.Crossbar
 		t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: hw.Crossbar{
-			Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}}
+			Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}}
 	}
 	if a := c.Attention; a != nil {
 		if t.Attention = Engine(a); t.Attention == nil {

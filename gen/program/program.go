@@ -12,6 +12,7 @@ import (
 
 	"ohmloom/gen/arch"
 	"ohmloom/gen/model"
+	"ohmloom/hw/device"
 )
 
 // Job is what a verify block's program asks for.
@@ -153,10 +154,11 @@ func layerOf(tensor string) int {
 // projectionOf is the name of "layers.i.name".
 func projectionOf(tensor string) string { return tensor[strings.LastIndexByte(tensor, '.')+1:] }
 
-// with is the chip with other converter settings.
+// with is the chip with other converter settings and an ideal device.
 func with(c *arch.Chip, step string, rows, bits int) *arch.Chip {
 	chip, pim := *c, *c.PIM
 	pim.Crossbar.ADC.Step, pim.Crossbar.ADC.Rows, pim.Crossbar.ADC.Bits = step, rows, bits
+	pim.Crossbar.Effects = device.Effects{}
 	chip.PIM = &pim
 	return &chip
 }
@@ -180,10 +182,10 @@ func (j *Job) cases(c *arch.Chip, g *model.Golden) error {
 		v.Golden = true
 	}
 	described := ideal
-	if !lossless(x.ADC) {
+	if !lossless(x.ADC) || !plain(x) {
 		described = nil
 	}
-	if x.ADC.Step != "ideal" {
+	if x.ADC.Step != "ideal" || !plain(x) {
 		add("as described", c, described)
 	}
 	add("ideal", with(c, "ideal", x.ADC.Rows, x.ADC.Bits), ideal)
@@ -221,6 +223,10 @@ func goldenCase(g *model.Golden, k arch.ADCCase, layer int, projection string, s
 	return nil
 }
 
+// plain reports that a crossbar is an ideal device with signed conversions, as package model
+// defines them.
+func plain(x arch.Crossbar) bool { return x.Effects.Ideal() && !x.Effects.Separate }
+
 // lossless reports whether every conversion of at most adc.Rows rows fits the code.
 func lossless(adc arch.ADC) bool {
 	return adc.Step == "ideal" || adc.Step == "clip" && 1<<(adc.Bits-1)-1 >= adc.Rows
@@ -256,9 +262,10 @@ func (j *Job) inputs(g *model.Golden) []input {
 
 // Sums is the matrix-vector product of a tile of crossbars x: the matrix is cut into blocks
 // of x.Rows inputs, whose sums are exact (ideal) or converted (clip) x.ADC.Rows rows at a
-// time. It is nil for step "full", which package model does not define.
+// time. It is nil for what package model does not define: step "full", device effects
+// and separate conversions.
 func Sums(w model.Matrix, in []int8, x arch.Crossbar) []int32 {
-	if x.ADC.Step == "full" {
+	if x.ADC.Step == "full" || !plain(x) {
 		return nil
 	}
 	sums := make([]int32, w.Out)
