@@ -21,6 +21,7 @@ type row struct {
 	model, effects string
 	crossbars      accuracy.Crossbars
 	change         float64
+	allowed        float64
 	lost, random   bool
 }
 
@@ -39,7 +40,7 @@ func published(t *testing.T) (rows []row) {
 			}
 			return v
 		}
-		r := row{model: f[0], effects: f[4], lost: f[5] == "lost"}
+		r := row{model: f[0], effects: f[4], lost: f[5] == "lost", allowed: number(f[6])}
 		if !r.lost {
 			r.change = number(f[5])
 		}
@@ -86,10 +87,11 @@ var windows = map[string]int{"nano": 32, "micro": 16}
 // seeds of random effects; the published tables have two.
 const seeds = 3
 
-// TestTablesOfEffectsAreReproduced allows what the tables themselves call noise, 0.01, three
-// standard deviations of the difference of two means where seeds decide, and 3 % of a large
-// change, since a model that has lost its text reacts to every rounding: sums are rounded to
-// cells in each crossbar here, and were added unrounded there. -v prints the table.
+// TestTablesOfEffectsAreReproduced allows what the tables themselves call noise, 0.01 (testdata
+// says where more), three standard deviations of the difference of two means where seeds
+// decide, and 7 % of a large change, since a model that has lost its text reacts to every
+// rounding: sums are rounded to cells in each crossbar here, and were added unrounded there. -v
+// prints the table.
 func TestTablesOfEffectsAreReproduced(t *testing.T) {
 	if os.Getenv("OHMLOOM_NIGHTLY") == "" {
 		t.Skip("nightly: an hour")
@@ -106,7 +108,7 @@ func TestTablesOfEffectsAreReproduced(t *testing.T) {
 	for _, r := range published(t) {
 		c := r.crossbars
 		t.Run(fmt.Sprintf("%s/%s/%d rows, %d bits, %s", r.model, c.Step, c.Rows, c.Bits, r.effects), func(t *testing.T) {
-			n, tolerance := 1, 0.01+0.03*math.Abs(r.change)
+			n, tolerance := 1, r.allowed+0.07*math.Abs(r.change)
 			if r.random {
 				n = seeds
 			}
