@@ -66,3 +66,13 @@ func TestTheBestPlanHasTheFewestCycles(t *testing.T) {
 		}
 	}
 }
+
+// Folds of one row that waited in the array's buffer come in cycles that follow one another,
+// each adding to the sum that the one before has not yet written.
+func TestSumsOfOneRowAddUpWhenOutputsWait(t *testing.T) {
+	for seed := range int64(5) {
+		r := rand.New(rand.NewSource(seed))
+		b := hw.AccumulatedArray{Rows: 1, Cols: 1, Depth: 1}
+		hold(t, b, b.RandomFolds(r, 60, false), seed, 0.85, engines[0])
+	}
+}
