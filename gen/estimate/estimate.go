@@ -243,7 +243,8 @@ func (t *tally) norms() {
 	t.vectorEnergy()
 }
 
-// head adds the output head: the rows of the embedding come from external memory.
+// head adds what a token takes beside its layers: its embedding into the residual stream, the
+// last norm and the output head, whose rows come from external memory.
 func (t *tally) head() {
 	if t.heads == 0 {
 		return
@@ -256,7 +257,9 @@ func (t *tally) head() {
 	}
 	layers := t.layers
 	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
-	t.step(KindHead, "hw.OutputHead.Cycles", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+	v := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
+	t.step(KindHead, "hw.OutputHead.Cycles, hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)},
+		{Vector, v.Beats() + v.Wait() + 2}, {Network, switchHop}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})

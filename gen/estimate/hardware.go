@@ -72,10 +72,14 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 	if a.Context > 0 && l > a.Context {
 		return engine{}, fmt.Errorf("a context of %d is beyond the KV cache of chip %q, which keeps %d tokens; raise attention.context", l, h.Name, a.Context)
 	}
+	context := a.Context
+	if context == 0 { // whole beats of the softmax, for tables of biases
+		context = ceilDiv(l, max(a.Lanes, 1)) * max(a.Lanes, 1)
+	}
 	none := func(int) int { return 0 }
 	switch a.Decode {
 	case arch.Spread:
-		b := hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: max(a.Context, l),
+		b := hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context,
 			Layers: m.Layers, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows, Biased: a.Biased}
 		if b.Port > 0 {
 			b.Layers = 1 // the banks hold two KV heads, whatever the layers
@@ -86,7 +90,7 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 		}
 		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles}, b.Check()
 	case arch.Column:
-		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: max(a.Context, l), Layers: 1}
+		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context, Layers: 1}
 		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none}, b.Check()
 	}
 	folds := func(slots int) int {
