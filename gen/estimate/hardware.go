@@ -13,7 +13,6 @@ type Hardware struct {
 	Name      string
 	ClockMHz  float64
 	Attention arch.Attention // sizes of the array, decode mode, memory port; Context 0: what is asked for
-	Engines   int            // side by side in spread mode, each with a share of the columns and heads; 0 is 1
 	Bank      *hw.Bank       // a bank of the PIM side, or
 	Banks     int            // that hold a layer: matrices that share an input go to different ones; 0 is 1
 	PIM       *hw.PIM        // a tile that holds whole matrices
@@ -84,8 +83,8 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 		if b.Port > 0 {
 			b.Layers = 1 // the banks hold two KV heads, whatever the layers
 		}
-		if h.Engines > 1 {
-			side, err := hw.NewSpreadSide(h.Engines, b)
+		if a.Engines > 1 {
+			side, err := hw.NewSpreadSide(a.Engines, b)
 			return engine{"hw.Spread.PassCycles of engines side by side", side.Part.PassCycles, side.Part.ArrayCycles, side.Part.PortCycles}, err
 		}
 		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles}, b.Check()

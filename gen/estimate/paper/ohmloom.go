@@ -26,7 +26,7 @@ func Hardware(decode string, m arch.Model, tech arch.Technology) *estimate.Hardw
 	h := &estimate.Hardware{Name: "ohmloom", ClockMHz: ClockMHz, Lanes: chipLanes, Tech: tech,
 		Attention: arch.Attention{Rows: Rows, Cols: Cols, Decode: decode, Ahead: headsAhead, PortBytes: portBytes, Lanes: softmaxLanes(m)}}
 	if decode == arch.Spread {
-		h.Engines = enginesFor(m)
+		h.Attention.Engines = enginesFor(m)
 	}
 	pairs := 0
 	for _, x := range m.Matrices() {
