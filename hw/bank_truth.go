@@ -310,9 +310,17 @@ func randomBank(r *rand.Rand) Block {
 	b := Bank{Rows: oddSize(r, 3), Cols: oddSize(r, 3), PEs: oddSize(r, 6), Lanes: oddSize(r, 9), Buffer: 2 + r.Intn(4),
 		Crossbar: randomCrossbar(r, 7), Act: randomActivation(r).(Activation)}
 	b.Crossbar.Weights, b.Act.Lanes = nil, 0
-	free := r.Perm(b.pes())
-	blocks, reads := 0, 0
-	for len(b.Program) == 0 || len(free) > 0 && r.Intn(4) > 0 {
+	b = b.WithRandomProgram(r)
+	blocks, reads := b.words()
+	b.Ops, b.Blocks, b.Reads = len(b.Program)+r.Intn(3), blocks+r.Intn(3), reads+r.Intn(3)
+	return b
+}
+
+// WithRandomProgram is the bank with a few operations whose matrices are all over its PEs. Tables with a word
+// for each PE have room for it.
+func (b Bank) WithRandomProgram(r *rand.Rand) Bank {
+	b.Program = nil
+	for free := r.Perm(b.pes()); len(b.Program) == 0 || len(free) > 0 && r.Intn(4) > 0; {
 		nb := 1 + r.Intn(min(len(free), 3))
 		op := BankOp{K: (nb-1)*b.Crossbar.Rows + 1 + r.Intn(b.Crossbar.Rows)}
 		for len(op.Matrices) == 0 || len(free) >= nb && r.Intn(3) > 0 {
@@ -322,20 +330,29 @@ func randomBank(r *rand.Rand) Block {
 			for range nb {
 				m.PE, free = append(m.PE, free[:nc]), free[nc:]
 			}
-			op.Matrices, reads = append(op.Matrices, m), reads+nc
+			op.Matrices = append(op.Matrices, m)
 		}
-		b.Program, blocks = append(b.Program, op), blocks+nb
+		b.Program = append(b.Program, op)
 	}
-	b.Ops, b.Blocks, b.Reads = len(b.Program)+r.Intn(3), blocks+r.Intn(3), reads+r.Intn(3)
 	return b
 }
 
-// bankWork is up to five operations, in any order and again.
-func bankWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
-	b := blk.(Bank)
+// words is how many words of the tables of row and of column blocks the program takes.
+func (b Bank) words() (blocks, reads int) {
+	for _, op := range b.Program {
+		blocks += ceilDiv(op.K, b.Crossbar.Rows)
+		for _, m := range op.Matrices {
+			reads += ceilDiv(len(m.Weights), b.Crossbar.Cols)
+		}
+	}
+	return blocks, reads
+}
+
+// RandomOps is streams cmd and x for n operations of the program, in any order and again.
+func (b Bank) RandomOps(r *rand.Rand, n int, extreme bool) [][]Beat {
 	in, _ := b.Streams()
 	var cmds, x []Beat
-	for range 1 + r.Intn(5) {
+	for range n {
 		op := r.Intn(len(b.Program))
 		cmds = append(cmds, Beat{{uint64(op)}})
 		v := make([]int8, b.Program[op].K)
@@ -345,4 +362,8 @@ func bankWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 		x = append(x, b.Vector(v)...)
 	}
 	return [][]Beat{cmds, x}
+}
+
+func bankWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
+	return blk.(Bank).RandomOps(r, 1+r.Intn(5), extreme)
 }

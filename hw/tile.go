@@ -13,7 +13,8 @@ import (
 // missing, but not all.
 //
 // Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
-// called feed here and its drain y is called drain; an array of stationary operands, which
+// called feed here and its drain y is called drain; those of bank i are called bank<i>_cmd,
+// bank<i>_x and bank<i>_y; an array of stationary operands, which
 // may stand in its place, takes these as stream stay. The engine's streams keep theirs (token,
 // q, k, v in, with a memory port fill in and mem out), but its output y is called o. The
 // halves share nothing but the clock, so each keeps its own time.
@@ -23,6 +24,7 @@ type Tile struct {
 	Array      *Array
 	Stationary *AccumulatedArray // in place of Array
 	Attention  AttentionEngine
+	Banks      []Bank // in place of PIM, all of one structure
 }
 
 // AttentionInst is the instance of a tile's attention engine.
@@ -39,6 +41,10 @@ func (b Tile) halves() []half {
 	var hs []half
 	if b.PIM != nil {
 		hs = append(hs, half{"u_pim", *b.PIM, []string{"cfg", "x"}, []string{"y"}})
+	}
+	for i, bank := range b.Banks {
+		name := fmt.Sprintf("bank%d", i)
+		hs = append(hs, half{"u_" + name, bank, []string{name + "_cmd", name + "_x"}, []string{name + "_y"}})
 	}
 	if b.Array != nil {
 		hs = append(hs, half{"u_array", *b.Array, []string{"feed"}, []string{"drain"}})
@@ -131,6 +137,9 @@ func (b Tile) doc() string {
 	if b.PIM != nil {
 		docs = append(docs, fmt.Sprintf("PIM half of %d inputs and %d outputs (%d cycles a vector)", b.PIM.K(), b.PIM.N(), b.PIM.vectors(1)))
 	}
+	if len(b.Banks) > 0 {
+		docs = append(docs, fmt.Sprintf("%d banks of %d PEs", len(b.Banks), b.Banks[0].pes()))
+	}
 	if b.Array != nil {
 		docs = append(docs, fmt.Sprintf("%d x %d attention array (K + %d cycles a fold)", b.Array.Rows, b.Array.Cols, b.Array.FoldCycles(0)))
 	}
@@ -203,7 +212,11 @@ func (b Tile) Image(prefix string) *ir.Image {
 func randomTile(r *rand.Rand) Block {
 	pim, array := randomPIM(r), randomArray(r).(Array)
 	b := Tile{PIM: &pim, Array: &array}
-	switch r.Intn(6) {
+	switch r.Intn(7) {
+	case 6:
+		b.PIM = nil
+		bank := randomBank(r).(Bank)
+		b.Banks = []Bank{bank, bank}
 	case 0:
 		b.PIM = nil
 	case 1:
@@ -228,6 +241,9 @@ func tileWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	var in [][]Beat
 	if b.PIM != nil {
 		in = append(in, pimWork(r, *b.PIM, extreme)...)
+	}
+	for _, bank := range b.Banks {
+		in = append(in, bankWork(r, bank, extreme)...)
 	}
 	if b.Array != nil {
 		in = append(in, arrayWork(r, *b.Array, extreme)...)

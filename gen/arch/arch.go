@@ -89,17 +89,27 @@ const (
 	Spread = "spread" // all columns have, each beside its own bank of the KV cache
 )
 
-// PIM is the analog half: the processing elements of one compute tile, of at most 2^26
-// cells in all (a differential pair counted once).
+// PIM is the analog half: banks of tiles of processing elements, or the PEs of one compute
+// tile, of at most 2^26 cells in all (a differential pair counted once).
 //
-// PEs form a grid of RowBlocks x ColBlocks crossbars: the tile computes an
+// Without Bank, PEs form a grid of RowBlocks x ColBlocks crossbars: the tile computes an
 // (RowBlocks*Crossbar.Rows) x (ColBlocks*Crossbar.Cols) matrix-vector product, partial
 // sums of the row blocks being added digitally.
 type PIM struct {
 	RowBlocks, ColBlocks int // 1 .. 64 each; default 1
 	Lanes                int // elements per beat of the tile's input and output streams, 1 .. 64; default 8
 	Crossbar             Crossbar
+	Bank                 *Bank // banks that hold the matrices of a model; RowBlocks and ColBlocks are then 1
 	Pos                  Pos
+}
+
+// Bank is the hierarchy of banks that each hold many matrices: Count banks of TileRows x
+// TileCols tiles of PEs PEs each, with routers that add up what belongs together.
+type Bank struct {
+	Count              int // banks, 1 .. 64; default 1
+	TileRows, TileCols int // tiles of a bank, 1 .. 64 each; default 1
+	PEs                int // PEs of a tile, 1 .. 64; default 16
+	Buffer             int // int8 elements of a bank's global buffer, 1 .. 65,536, rounded up to at least 2 beats; default 1,024
 }
 
 // Crossbar is one differential pair of ternary crossbars with its converters.

@@ -42,7 +42,8 @@ func (a *app) buildCmd() *cobra.Command {
 		Short: "Emit Verilog and everything tools need beside it",
 		Long: `Emit the Verilog of a description: one module a file, file lists for synthesis (<top>.f) and
 simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty and LEF stubs and a page that
-states their contract, tables of weights, the block diagram (SVG when Graphviz is there) and
+states their contract, tables of weights, the block diagram (SVG when Graphviz is there), for banks
+the picture of which matrix sits where (mapping.svg), and
 manifest.json with the SHA-256 of each file. The folder must be empty, new, or an earlier output of this command, of which files
 that nobody changed are replaced.` + jsonHelp(buildResult{}),
 		Args: oneFile,
@@ -95,6 +96,9 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	if page := report.MacroPage(tile.Design); page != "" {
 		b.Files = append(b.Files, rtl.File{Path: "macros.md", Data: []byte(page), Role: "documentation"})
 	}
+	if tile.Plan != nil {
+		b.Files = append(b.Files, rtl.File{Path: "mapping.svg", Data: report.MappingPicture(tile.Plan), Role: "diagram"})
+	}
 	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
 	svg, err := drawing(ctx, dot)
@@ -140,6 +144,9 @@ func load(tile *lower.Tile, job *program.Job) error {
 			return failed("%w", err)
 		}
 		tile.Block.PIM = &pim
+	}
+	if tile.Block.Banks != nil {
+		loadBanks(tile, job)
 	}
 	if bias := job.Bias(); bias != nil {
 		tile.Block.Attention = tile.Block.Attention.WithBias(bias)

@@ -209,7 +209,7 @@ func (b *bench) product(dataflow string, m, k int) product {
 func (b *bench) random(e verify.Engine, extreme bool) error {
 	r := rand.New(rand.NewSource(int64(b.seed)))
 	rest := b.tile.Block
-	rest.Attention = nil // has a test of its own
+	rest.Attention, rest.Banks = nil, nil // have tests of their own
 	in, out := rest.Streams()
 	var feeds []drive.Feed
 	var work [][]hw.Beat

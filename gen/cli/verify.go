@@ -198,6 +198,10 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 		if err := load(tile, job); err != nil {
 			return nil, nil, err
 		}
+	case tile.Block.Banks != nil:
+		for i := range tile.Block.Banks {
+			tile.Block.Banks[i] = tile.Block.Banks[i].WithRandomProgram(seeded(seed + uint64(i)))
+		}
 	case pim != nil:
 		random, err := pim.Program(hw.RandomTernary(seeded(seed), pim.N(), pim.K()))
 		if err != nil {
@@ -227,6 +231,11 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 	b := &bench{name: j.name, tile: tile, img: img, seed: seed}
 	c := caseResult{Name: j.name}
 	if j.prog != nil {
+		if n := len(j.prog.Steps) * projections(job); j.prog.Golden {
+			c.Golden += n
+		} else {
+			c.Vectors += n
+		}
 		for _, v := range j.prog.Vectors {
 			if v.Golden {
 				c.Golden++
@@ -265,7 +274,11 @@ const wrapped = 3
 
 // all runs what one engine has to do for one setting.
 func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
-	if j.prog != nil {
+	if b.tile.Block.Banks != nil {
+		if err := b.banks(e, job, j.prog); err != nil && err != errFault {
+			return err
+		}
+	} else if j.prog != nil {
 		if err := b.project(e, job, j.prog); err != nil && err != errFault {
 			return err
 		}

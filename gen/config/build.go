@@ -91,7 +91,9 @@ func (l *loader) pim(n *node) *arch.PIM {
 		Pos:   adc.pos(),
 	}}
 	p.Crossbar.Effects = l.effects(x, adc, p.Crossbar.ADC.Step)
-	if cells := p.RowBlocks * p.ColBlocks * rows * cols; cells > MaxCells {
+	if p.Bank = l.bank(n); p.Bank != nil {
+		l.fitBank(n, x, adc, p)
+	} else if cells := p.RowBlocks * p.ColBlocks * rows * cols; cells > MaxCells {
 		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
 			Value:   fmt.Sprintf("%d x %d crossbars of %d x %d = %s cells", p.RowBlocks, p.ColBlocks, rows, cols, thousands(int64(cells))),
 			Allowed: fmt.Sprintf("row_blocks x col_blocks x rows x cols at most %s cells", thousands(MaxCells)),
@@ -196,6 +198,8 @@ func (l *loader) verify(n, chip *node, c *arch.Chip) arch.Verify {
 		v.Program.Cases = append(v.Program.Cases, arch.ADCCase{Rows: c.int("rows", 1), Bits: c.int("bits", 1), Pos: c.pos()})
 	}
 	switch {
+	case c.PIM != nil && c.PIM.Bank != nil:
+		l.fitModel(p, chip.child("pim"), v.Program, c.PIM)
 	case c.PIM != nil:
 		if _, written := p.values["tensor"]; !written {
 			l.missing(p, "tensor")

@@ -41,7 +41,7 @@ func (l *loader) fitPIM(n, x, adc *node, p *arch.PIM) {
 				Suggestion: "use " + divisors(c.Cols, c.ADC.Share)})
 		}
 	}
-	if n.has("lanes") && x.has("cols") && p.Lanes > max(p.RowBlocks*c.Rows, p.ColBlocks*c.Cols) {
+	if p.Bank == nil && n.has("lanes") && x.has("cols") && p.Lanes > max(p.RowBlocks*c.Rows, p.ColBlocks*c.Cols) {
 		l.add(Warning, n.at("lanes"), Diagnostic{Summary: "More lanes than elements", In: n.in, Value: fmt.Sprint(p.Lanes),
 			Detail: fmt.Sprintf("The tile takes %d elements in and gives %d out; the other lanes idle.", p.RowBlocks*c.Rows, p.ColBlocks*c.Cols)})
 	}
@@ -122,10 +122,14 @@ func (l *loader) fitProgram(p, pim *node, prog *arch.Program, hw *arch.PIM) {
 	if prog.Golden != "" {
 		l.checkReadable(p, "golden", prog.Golden)
 	}
-	rows := hw.Crossbar.Rows
-	if !pim.childOrEmpty("crossbar").has("rows") {
-		return
+	if pim.childOrEmpty("crossbar").has("rows") {
+		l.fitCases(p, prog, inputs, hw.Crossbar.Rows)
 	}
+}
+
+// fitCases reports cases written twice, and those that convert more rows than a crossbar has
+// when matrices have more inputs than that; inputs is 0 when that is not known.
+func (l *loader) fitCases(p *node, prog *arch.Program, inputs, rows int) {
 	seen := map[arch.ADCCase]bool{}
 	for i, c := range prog.Cases {
 		n := p.blocks["case"][i]

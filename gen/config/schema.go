@@ -17,10 +17,11 @@ const (
 	kindStrings             // a list of distinct strings, each one of enum
 	kindPath                // a file name, relative to the file that wrote it
 	kindBool                // true or false
+	kindPair                // two whole numbers, each within min .. max
 )
 
 func (k kind) String() string {
-	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name", "true or false"}[k]
+	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name", "true or false", "two whole numbers"}[k]
 }
 
 // attrSpec says what one attribute may be. The specs below are the whole language: names,
@@ -146,7 +147,11 @@ var chipSpec = blockSpec{
 			attrs: []attrSpec{
 				{name: "row_blocks", kind: kindInt, min: 1, max: 64, hint: "crossbars of the tile that share outputs"},
 				{name: "col_blocks", kind: kindInt, min: 1, max: 64, hint: "crossbars of the tile that share inputs"},
-				{name: "lanes", kind: kindInt, min: 1, max: 64, hint: "elements per beat of the tile's streams"},
+				{name: "lanes", kind: kindInt, min: 1, max: 64, hint: "elements per beat of the streams"},
+				{name: "banks", kind: kindInt, min: 1, max: 64, hint: "banks side by side"},
+				{name: "tiles", kind: kindPair, min: 1, max: 64, hint: "rows and columns of tiles of a bank"},
+				{name: "pes", kind: kindInt, min: 1, max: 64, hint: "PEs of a tile"},
+				{name: "buffer", kind: kindInt, min: 1, max: 65_536, hint: "int8 elements of a bank's global buffer"},
 			},
 			blocks: []blockSpec{{
 				name: "crossbar",

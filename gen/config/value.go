@@ -58,6 +58,8 @@ func (l *loader) admit(n *node, spec *attrSpec, expr hclsyntax.Expression, v cty
 		d.Summary, d.Suggestion = wrongString(spec, v)
 	case kindStrings:
 		d.Summary, d.Suggestion = wrongStrings(spec, v)
+	case kindPair:
+		d.Summary, d.Suggestion = wrongPair(spec, v)
 	case kindBool:
 		if v.Type() != cty.Bool {
 			d.Summary, d.Suggestion = fmt.Sprintf("%q must be true or false", spec.name), "write it without quotes"
@@ -141,9 +143,29 @@ func wrongStrings(spec *attrSpec, v cty.Value) (string, string) {
 	return "", ""
 }
 
+func wrongPair(spec *attrSpec, v cty.Value) (string, string) {
+	t := v.Type()
+	if !t.IsTupleType() && !t.IsListType() || v.LengthInt() != 2 {
+		return fmt.Sprintf("%q must be %s", spec.name, spec.kind), fmt.Sprintf("write %s = [4, 3]%s", spec.name, note(spec.hint))
+	}
+	one := *spec
+	one.kind = kindInt
+	for _, e := range v.AsValueSlice() {
+		if e.IsNull() {
+			return fmt.Sprintf("%q must be %s", spec.name, spec.kind), "write both numbers"
+		}
+		if summary, suggestion := wrongNumber(&one, e); summary != "" {
+			return summary, suggestion
+		}
+	}
+	return "", ""
+}
+
 // allowedText says what a specification allows.
 func allowedText(spec *attrSpec) string {
 	switch {
+	case spec.kind == kindPair:
+		return fmt.Sprintf("%s in brackets, each %s .. %s", spec.kind, number(spec.min), number(spec.max))
 	case spec.kind == kindInt || spec.kind == kindNumber:
 		return fmt.Sprintf("%s, %s .. %s", spec.kind, number(spec.min), number(spec.max))
 	case spec.kind == kindStrings:
@@ -214,6 +236,17 @@ func (n *node) strs(name string, def []string) []string {
 		out = append(out, e.AsString())
 	}
 	return out
+}
+
+// pair is two whole numbers; def twice when they are absent.
+func (n *node) pair(name string, def int) (int, int) {
+	if !n.has(name) {
+		return def, def
+	}
+	v := n.values[name].v.AsValueSlice()
+	a, _ := v[0].AsBigFloat().Int64()
+	b, _ := v[1].AsBigFloat().Int64()
+	return int(a), int(b)
 }
 
 // at is where an attribute's value is written, or the block if it is not.

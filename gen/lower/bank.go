@@ -1,9 +1,28 @@
 package lower
 
 import (
+	"ohmloom/gen/arch"
 	"ohmloom/gen/mapping"
 	"ohmloom/hw"
 )
+
+// actShift is the shift of the squared ReLU in hardware.
+const actShift = 7
+
+// Banks are the banks of a description without programs, or nil when it has one tile.
+func Banks(p *arch.PIM) []hw.Bank {
+	if p.Bank == nil {
+		return nil
+	}
+	c := mapping.Of(p)
+	banks := make([]hw.Bank, c.Banks)
+	for i := range banks {
+		banks[i] = hw.Bank{Rows: c.TileRows, Cols: c.TileCols, PEs: c.PEs, Lanes: p.Lanes, Ops: c.Ops, Blocks: c.Blocks, Reads: c.Reads,
+			Buffer: max(2, (p.Bank.Buffer+p.Lanes-1)/p.Lanes), Crossbar: crossbar(p.Crossbar), Act: hw.Activation{Func: hw.SquaredReLU, Shift: actShift}}
+		banks[i].Crossbar.ID = uint64(i * c.BankPEs())
+	}
+	return banks
+}
 
 // BankProgram is the program of one bank of a plan. matrix gives weights, scale and
 // post-processing of a plan's operation and matrix; the places are the plan's.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"ohmloom/gen/arch"
+	"ohmloom/gen/mapping"
 	"ohmloom/hw"
 	"ohmloom/ir"
 	"ohmloom/ir/pass"
@@ -16,6 +17,7 @@ import (
 type Tile struct {
 	Block  hw.Tile
 	Design *ir.Design
+	Plan   *mapping.Plan // where the matrices in the banks are, or nil
 }
 
 // Chip builds the hardware of c. Errors are what only the composition shows, such as a chip
@@ -27,9 +29,9 @@ func Chip(c *arch.Chip) (*Tile, error) { return Probed(c, nil) }
 func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	t := hw.Tile{Top: c.Name}
 	if p := c.PIM; p != nil {
-		x := p.Crossbar
-		t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: hw.Crossbar{
-			Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}}
+		if t.Banks = Banks(p); t.Banks == nil {
+			t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: crossbar(p.Crossbar)}
+		}
 	}
 	if a := c.Attention; a != nil {
 		if t.Attention = Engine(a); t.Attention == nil {
@@ -46,6 +48,9 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	lib := hw.NewLib(at(c.Pos))
 	if t.PIM != nil { // built first, so that each half carries its own place in the description
 		t.PIM.Build(lib.At(at(c.PIM.Pos)))
+	}
+	if t.Banks != nil {
+		t.Banks[0].Build(lib.At(at(c.PIM.Pos)))
 	}
 	if t.Array != nil {
 		t.Array.Build(lib.At(at(c.Attention.Pos)))
@@ -70,7 +75,11 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 			m.Macro.AreaUm2 = macroArea(m.Macro, c.Technology.Macros)
 		}
 	}
-	return &Tile{t, d}, nil
+	return &Tile{Block: t, Design: d}, nil
+}
+
+func crossbar(x arch.Crossbar) hw.Crossbar {
+	return hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
 }
 
 // Engine is the attention engine of a description with zeros in its tables of biases and of

@@ -2,38 +2,19 @@ package program
 
 import (
 	"fmt"
+	"slices"
 
+	"ohmloom/gen/arch"
 	"ohmloom/gen/mapping"
 	"ohmloom/gen/model"
 )
 
-// stages are the bank operations of a decoder layer: what multiplies the same vector.
-var stages = []struct {
-	name        string
-	projections []string
-}{
-	{"qkv", []string{"wq", "wk", "wv"}}, {"wo", []string{"wo"}}, {"w1", []string{"w1"}}, {"w2", []string{"w2"}},
-}
-
-// Stages is the number of bank operations of a layer: Q, K and V together; W_X; W_I; W_O.
-func Stages() int { return len(stages) }
-
-// Ops is every projection of a model as bank operations: those of layer 0 in the order in
-// which a token needs them, then those of layer 1, and so on. Matrices are named as the model
-// names them.
+// Ops is every projection of a model as bank operations, see mapping.Decoder.
 func Ops(m *model.Model) []mapping.Op {
-	var ops []mapping.Op
-	for layer := range m.Config.NLayers {
-		for _, s := range stages {
-			op := mapping.Op{Name: fmt.Sprintf("layers.%d.%s", layer, s.name)}
-			for _, p := range s.projections {
-				w := weights(m, fmt.Sprintf("layers.%d.%s", layer, p))
-				op.Matrices = append(op.Matrices, mapping.Matrix{Name: w.Name, Out: w.Out, In: w.In})
-			}
-			ops = append(ops, op)
-		}
-	}
-	return ops
+	return mapping.Decoder(m.Config.NLayers, func(layer int, projection string) (out, in int) {
+		w := weights(m, fmt.Sprintf("layers.%d.%s", layer, projection))
+		return w.Out, w.In
+	})
 }
 
 func weights(m *model.Model, name string) model.Matrix {
@@ -77,4 +58,141 @@ func Projected(m *model.Model, t *model.Trace, name string) (in []int8, out []in
 		}
 	}
 	return in, out
+}
+
+// plan maps the model to the banks of chip c.
+func (j *Job) plan(c *arch.Chip) error {
+	plan, err := mapping.Place(mapping.Of(c.PIM), Ops(j.model))
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", c.Verify.Program.Pos, j.model.Name, err)
+	}
+	j.Plan = plan
+	return nil
+}
+
+// Bank is the model's weights for a bank: [Out][In], with scale and result of matrix name.
+func (j *Job) Bank(name string) (rows [][]int8, m, s, bits int, activated bool) {
+	w := weights(j.model, name)
+	for o := range w.Out {
+		rows = append(rows, w.Row(o))
+	}
+	bits, activated = Result(projectionOf(name))
+	return rows, w.M, w.S, bits, activated
+}
+
+// Projected is the input and the results of matrix name in a step of a bank's case.
+func (j *Job) Projected(t *model.Trace, name string) (in []int8, out []int16) {
+	return Projected(j.model, t, name)
+}
+
+// bankCases is the settings that all matrices of the model run with: as described, ideal and
+// those of the program. Steps are the golden positions.
+func (j *Job) bankCases(c *arch.Chip) error {
+	if c := j.model.Config; c.ActRShift != actRShift {
+		return fmt.Errorf("model %s was trained with act_rshift = %d, banks have %d", j.model.Name, c.ActRShift, actRShift)
+	}
+	x := c.PIM.Crossbar
+	widest := 0
+	for _, op := range j.Plan.Ops {
+		widest = max(widest, op.Matrices[0].In)
+	}
+	whole := func(rows int) bool { return rows >= widest || x.Rows%rows == 0 }
+	add := func(name string, chip *arch.Chip, project model.Projector, g *model.GoldenXBar) error {
+		cs := Case{Name: name, Chip: chip}
+		if project != nil {
+			var err error
+			if cs.Steps, cs.Golden, err = j.steps(name, project, g, chip); err != nil {
+				return err
+			}
+		}
+		j.Cases = append(j.Cases, cs)
+		return nil
+	}
+	if x.ADC.Step != "ideal" {
+		var project model.Projector
+		switch {
+		case lossless(x.ADC):
+			project = model.Project
+		case x.ADC.Step == "clip" && whole(x.ADC.Rows):
+			project = model.Clip(x.ADC.Rows, x.ADC.Bits)
+		}
+		if err := add("as described", c, project, j.xbar(x.ADC.Rows, x.ADC.Bits)); err != nil {
+			return err
+		}
+	}
+	if err := add("ideal", with(c, "ideal", x.ADC.Rows, x.ADC.Bits), model.Project, nil); err != nil {
+		return err
+	}
+	for _, k := range c.Verify.Program.Cases {
+		if k.Rows > x.Rows && widest > x.Rows || !whole(min(k.Rows, x.Rows)) {
+			return fmt.Errorf("%s: case of %d rows a conversion: it does not divide the crossbar's %d rows, and a matrix has %d inputs",
+				k.Pos, k.Rows, x.Rows, widest)
+		}
+		err := add(fmt.Sprintf("%d rows, %d bits", k.Rows, k.Bits), with(c, "clip", min(k.Rows, x.Rows), k.Bits), model.Clip(k.Rows, k.Bits), j.xbar(k.Rows, k.Bits))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// actRShift is the shift of the squared ReLU in hardware, as the model's config calls it.
+const actRShift = 7
+
+// xbar is the golden file's case, or nil.
+func (j *Job) xbar(rows, bits int) *model.GoldenXBar {
+	if j.golden == nil {
+		return nil
+	}
+	for i, x := range j.golden.XBar {
+		if x.Rows == rows && x.Bits == bits {
+			return &j.golden.XBar[i]
+		}
+	}
+	return nil
+}
+
+// steps are what the model computes at the golden positions, or for its first token, when its
+// crossbars do as project. golden tells that the file records it: all intermediates of a chip
+// that loses nothing, or the first sums and logits of case x. That the two differ is an error.
+func (j *Job) steps(name string, project model.Projector, x *model.GoldenXBar, chip *arch.Chip) (steps []model.Trace, golden bool, err error) {
+	run := j.model.NewRun(project)
+	if j.golden == nil {
+		return []model.Trace{*run.Step(0)}, false, nil
+	}
+	for pos := 0; len(steps) < len(j.golden.Steps); pos++ {
+		if step := run.Step(j.golden.PromptTokens[pos]); pos == j.golden.Steps[len(steps)].Pos {
+			steps = append(steps, *step)
+		}
+	}
+	same := true
+	if x != nil {
+		golden, same = true, slices.Equal(steps[0].Final.Logits, x.Logits)
+		for _, p := range model.Projections {
+			_, acc := steps[0].Layers[0].Projection(p)
+			same = same && slices.Equal(acc, x.First.Projection(p))
+		}
+	} else if lossless(chip.PIM.Crossbar.ADC) {
+		golden, same = true, sameSums(steps, j.golden.Steps)
+	}
+	if !same {
+		return nil, false, fmt.Errorf("%s: crossbars %s: sums are not what the model computes", j.golden.File, name)
+	}
+	return steps, golden, nil
+}
+
+// sameSums reports whether two runs have the same sums and inputs everywhere.
+func sameSums(a, b []model.Trace) bool {
+	for i := range a {
+		for l := range a[i].Layers {
+			for _, p := range model.Projections {
+				in, acc := a[i].Layers[l].Projection(p)
+				in2, acc2 := b[i].Layers[l].Projection(p)
+				if !slices.Equal(in, in2) || !slices.Equal(acc, acc2) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }

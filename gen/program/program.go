@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ohmloom/gen/arch"
+	"ohmloom/gen/mapping"
 	"ohmloom/gen/model"
 	"ohmloom/hw/device"
 )
@@ -19,7 +20,8 @@ import (
 type Job struct {
 	Matrix    model.Matrix
 	Cases     []Case
-	Attention []Scores // q.k scores of the golden intermediates; empty without golden vectors
+	Plan      *mapping.Plan // where the matrices are when the chip has banks, or nil
+	Attention []Scores      // q.k scores of the golden intermediates; empty without golden vectors
 
 	// Decode is every pass from position 0 to the last golden step, layer after layer of each
 	// token, all with outputs; empty unless the chip has a decode engine. Without golden
@@ -47,7 +49,12 @@ func (j *Job) Weights() [][]int8 {
 type Case struct {
 	Name    string     // "as described", "ideal", "64 rows, 4 bits"
 	Chip    *arch.Chip // the description with the case's converter settings
-	Vectors []Vector
+	Vectors []Vector   // of the one matrix
+
+	// Of banks, which hold all matrices: what the model computes at some positions on crossbars
+	// of this setting (empty when it does not say), and whether the golden file agrees.
+	Steps  []model.Trace
+	Golden bool
 }
 
 // Vector is one activation vector and its sums.
@@ -75,7 +82,8 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 		return nil, err
 	}
 	job := &Job{model: m}
-	if p.Tensor != "" || c.PIM != nil {
+	banks := c.PIM != nil && c.PIM.Bank != nil
+	if !banks && (p.Tensor != "" || c.PIM != nil) {
 		if job.Matrix, err = m.Matrix(strings.TrimSuffix(p.Tensor, ".weight")); err != nil {
 			return nil, err
 		}
@@ -95,8 +103,14 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 	if err := job.decode(c); err != nil {
 		return nil, err
 	}
-	if c.PIM == nil {
+	switch {
+	case c.PIM == nil:
 		return job, nil
+	case banks:
+		if err := job.plan(c); err != nil {
+			return nil, err
+		}
+		return job, job.bankCases(c)
 	}
 	return job, job.cases(c, job.golden)
 }

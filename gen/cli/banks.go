@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math/rand"
+
+	"ohmloom/gen/lower"
+	"ohmloom/gen/program"
+	"ohmloom/hw"
+	"ohmloom/verify"
+	"ohmloom/verify/drive"
+)
+
+// loadBanks puts the model of a job into the banks of a tile.
+func loadBanks(tile *lower.Tile, job *program.Job) {
+	tile.Plan = job.Plan
+	for i := range tile.Block.Banks {
+		tile.Block.Banks[i].Program = lower.BankProgram(job.Plan, i, func(op, j int) hw.BankMatrix {
+			rows, m, s, bits, activated := job.Bank(job.Plan.Ops[op].Matrices[j].Name)
+			b := hw.BankMatrix{Weights: rows, M: m, S: s}
+			switch {
+			case activated:
+				b.Post = hw.PostActivate
+			case bits == 16:
+				b.Post = hw.Post16
+			}
+			return b
+		})
+	}
+}
+
+// banks runs every matrix of the model on its bank, at every position of the case, and compares
+// the results with the model's; then random operations with random stalls against the
+// arithmetic of the bank.
+func (b *bench) banks(e verify.Engine, job *program.Job, cs *program.Case) error {
+	for i := range b.tile.Block.Banks {
+		if cs != nil && len(cs.Steps) > 0 {
+			if err := b.projections(e, i, job, cs); err != nil && !errors.Is(err, errFault) {
+				return err
+			}
+		}
+		for _, extreme := range []bool{false, true} {
+			r := rand.New(rand.NewSource(int64(b.seed)))
+			in := b.tile.Block.Banks[i].RandomOps(r, 4, extreme)
+			if _, err := b.bank(e, i, "random operations", in, drive.Options{Stall: 0.3, Rand: r}); err != nil && !errors.Is(err, errFault) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// projections is all operations of bank i at all positions.
+func (b *bench) projections(e verify.Engine, i int, job *program.Job, cs *program.Case) error {
+	bank, ops := b.tile.Block.Banks[i], job.Plan.Banks[i].Ops
+	in := make([][]hw.Beat, 2)
+	for s := range cs.Steps {
+		for n, op := range ops {
+			x, _ := job.Projected(&cs.Steps[s], job.Plan.Ops[op].Matrices[0].Name)
+			in[0] = append(in[0], hw.Beat{{uint64(n)}})
+			in[1] = append(in[1], bank.Vector(x)...)
+		}
+	}
+	y, err := b.bank(e, i, "projections", in, drive.Options{Rand: rand.New(rand.NewSource(int64(b.seed)))})
+	if err != nil {
+		return err
+	}
+	for s := range cs.Steps {
+		for n, op := range ops {
+			var got [][]int16
+			got, y = bank.Collect(n, y)
+			for k, m := range job.Plan.Ops[op].Matrices {
+				_, want := job.Projected(&cs.Steps[s], m.Name)
+				for o, w := range want {
+					if got[k][o] != w {
+						b.differ(e, b.tile.Design.Top.Loc, int64(got[k][o]), int64(w), "position %d, %s: result %d", cs.Steps[s].Pos, m.Name, o)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// bank drives the streams of bank i and holds what comes out, and the time when nothing
+// stalls, against the block's arithmetic and formula.
+func (b *bench) bank(e verify.Engine, i int, name string, in [][]hw.Beat, opt drive.Options) ([]drive.Beat, error) {
+	bank := b.tile.Block.Banks[i]
+	want := bank.Arithmetic(in)[0]
+	only := hw.Tile{Banks: b.tile.Block.Banks}
+	ins, outs := only.Streams()
+	if err := e.Power(b.seed, b.img); err != nil {
+		return nil, err
+	}
+	name = fmt.Sprintf("%s, bank %d", name, i)
+	res, err := drive.Run(e, b.tile.Design.Top, []drive.Feed{{Name: ins[2*i].Name, Beats: in[0]}, {Name: ins[2*i+1].Name, Beats: in[1]}},
+		[]drive.Want{{Name: outs[i].Name, Beats: len(want)}}, opt)
+	if err := b.driven(e, name, err); err != nil {
+		return nil, err
+	}
+	b.cycles += res.Cycles
+	if opt.Stall == 0 {
+		formula := bank.Cycles(in)
+		b.phases = append(b.phases, phase{b.name, name, e.Name(), res.Cycles, formula})
+		if res.Cycles != formula {
+			b.differ(e, b.tile.Design.Top.Loc, int64(res.Cycles), int64(formula), "cycles of %s", name)
+		}
+	}
+	for n, w := range want {
+		b.sameBeat(e, name, outs[i], res.Out[0][n], w)
+	}
+	return res.Out[0], nil
+}
+
+// projections is how many matrices the banks of a job hold.
+func projections(job *program.Job) int {
+	n := 0
+	if job.Plan != nil {
+		for _, op := range job.Plan.Ops {
+			n += len(op.Matrices)
+		}
+	}
+	return n
+}
