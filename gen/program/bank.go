@@ -108,9 +108,10 @@ func (j *Job) bankCases(c *arch.Chip) error {
 		j.Cases = append(j.Cases, cs)
 		return nil
 	}
-	if x.ADC.Step != "ideal" {
+	if x.ADC.Step != "ideal" || !plain(x) {
 		var project model.Projector
 		switch {
+		case !plain(x): // package model has no device effects; the arithmetic of the bank does
 		case lossless(x.ADC):
 			project = model.Project
 		case x.ADC.Step == "clip" && whole(x.ADC.Rows):
