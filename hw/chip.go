@@ -119,9 +119,7 @@ func (b Chip) Streams() (in, out []Stream) {
 }
 
 func (b Chip) Build(lib *Lib) *ir.Module {
-	if err := b.Check(); err != nil {
-		panic("hw: " + err.Error())
-	}
+	must(b)
 	doc := fmt.Sprintf("Accelerator of %d PIM banks and an attention engine, %d elements a cycle between them, run by a program.", b.Banks, b.Lanes)
 	return lib.module("chip", b.Name(), doc, func(m *ir.Module) {
 		in, out := b.Streams()
@@ -280,24 +278,53 @@ func (c *chipping) attention(in, out []Stream) {
 	engine := m.Instance("u_attention", c.Attention.Build(c.lib))
 	c.command(c.said(seqAttend), engine, "token", nil)
 	engine.In("token_more", m.K(1, 0)) // a block has one token
-	heads, kvHeads, channels := c.Attention.(shapedEngine).shape()
-	for i, n := range []int{heads, kvHeads, kvHeads} {
-		s := engineIn[1+i]
-		gear := m.Instance("u_"+s.Name, Gearbox{In: c.Lanes, Out: s.Fields[0].Type.N, InLength: n * channels, OutLength: channels, Width: 8}.Build(c.lib))
-		c.fromSwitch(c.Banks+readQ+i, gear, "x", 8)
-		c.join(gear, "y", engine, s.Name, "data")
+	for i := 1; i < 4; i++ {
+		gear := m.Instance("u_"+engineIn[i].Name, c.engineGear(i).Build(c.lib))
+		c.fromSwitch(c.Banks+readQ+i-1, gear, "x", 8)
+		c.join(gear, "y", engine, engineIn[i].Name, "data")
 	}
-	y := engineOut[0]
-	gear := m.Instance("u_o", Gearbox{In: y.Fields[0].Type.N, Out: c.Lanes, InLength: channels, OutLength: heads * channels, Width: 8}.Build(c.lib))
-	c.join(engine, y.Name, gear, "x", "data")
+	y, from, name := engineOut[0], engine, engineOut[0].Name
+	if depth := c.outputBuffer(); depth > 0 {
+		from, name = m.Instance("u_o_buffer", Fifo{Depth: depth, Lanes: y.Fields[0].Type.N, Width: 8}.Build(c.lib)), "y"
+		c.join(engine, y.Name, from, "x", "data")
+	}
+	gear := m.Instance("u_o", c.outputGear().Build(c.lib))
+	c.join(from, name, gear, "x", "data")
 	w := c.Banks + writeAttention
-	c.toSwitch(gear, "y", w, c.ends("o_beat", gear, "y", w, ceilDiv(heads*channels, c.Lanes)))
+	c.toSwitch(gear, "y", w, c.ends("o_beat", gear, "y", w, ceilDiv(c.outputGear().OutLength, c.Lanes)))
 	for _, s := range in {
 		passIn(m, engine, s, s.Name)
 	}
 	for _, s := range out {
 		passOut(m, engine, s, s.Name)
 	}
+}
+
+// engineGear is the gearbox of input i of the attention engine: q, k or v.
+func (b Chip) engineGear(i int) Gearbox {
+	in, _ := b.Attention.Streams()
+	heads, kvHeads, channels := b.Attention.(shapedEngine).shape()
+	n := kvHeads
+	if i == 1 {
+		n = heads
+	}
+	return Gearbox{In: b.Lanes, Out: in[i].Fields[0].Type.N, InLength: n * channels, OutLength: channels, Width: 8}
+}
+
+// outputGear is the gearbox of its output.
+func (b Chip) outputGear() Gearbox {
+	_, out := b.Attention.Streams()
+	heads, _, channels := b.Attention.(shapedEngine).shape()
+	return Gearbox{In: out[0].Fields[0].Type.N, Out: b.Lanes, InLength: channels, OutLength: heads * channels, Width: 8}
+}
+
+// outputBuffer is the beats of a buffer in front of that gearbox, 0 where it takes a beat of
+// the engine in every cycle: so that outputs never hold up the engine.
+func (b Chip) outputBuffer() int {
+	if g := b.outputGear(); g.unit() < g.In {
+		return b.Attention.PassBeats()
+	}
+	return 0
 }
 
 // Image is the program, the tables and cells of the banks, and the tables of the attention engine.

@@ -168,7 +168,7 @@ func (k *machine) draw(r *sequenceRun, y []int64) {
 
 // Arithmetic interprets the program on vectors, for each command.
 func (b Chip) Arithmetic(in [][]Beat) [][]Beat {
-	s, _ := b.interpret(in)
+	s := b.interpret(in, nil)
 	var fetch []Beat
 	for _, beat := range s.out[seqFetch] {
 		fetch = append(fetch, beat[:2])
@@ -176,8 +176,9 @@ func (b Chip) Arithmetic(in [][]Beat) [][]Beat {
 	return [][]Beat{s.out[seqToken], s.out[seqDone], fetch}
 }
 
-// interpret runs the sequencer's interpreter and the machine side by side.
-func (b Chip) interpret(in [][]Beat) (*sequence, *machine) {
+// interpret runs the sequencer's interpreter and the machine side by side, and the clock if
+// there is one.
+func (b Chip) interpret(in [][]Beat, clock *chipTime) *sequence {
 	k := newMachine(b, in[3])
 	prompt := in[1]
 	s := newSequence(b.sequencer().with(in[2]), func() Beat {
@@ -190,8 +191,11 @@ func (b Chip) interpret(in [][]Beat) (*sequence, *machine) {
 		return beat
 	})
 	s.exec, s.most = k.exec, 1<<62
+	if clock != nil {
+		s.exec, s.ends = func(r *sequenceRun, w isa.Word) { k.exec(r, w); clock.exec(r, w) }, clock.ends
+	}
 	for _, cmd := range in[0] {
 		s.run(cmd)
 	}
-	return s, k
+	return s
 }

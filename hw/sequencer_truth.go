@@ -15,7 +15,8 @@ type sequence struct {
 	cycles, steps   int
 	most            int // steps of a run
 	written         []bool
-	exec            func(r *sequenceRun, w isa.Word) // what units do at an instruction for them, or nil
+	exec            func(r *sequenceRun, w isa.Word) // called for each instruction, or nil
+	ends            func(r *sequenceRun, wrong bool) // called at the end of each run, or nil
 }
 
 // mostSteps bounds the instructions of a run in tests, for programs that go round for ever.
@@ -45,6 +46,9 @@ func (s *sequence) run(cmd Beat) (ok bool) {
 		s.cycles += 2
 		code, ends := r.step()
 		if ends {
+			if s.ends != nil {
+				s.ends(r, code != RunEnded)
+			}
 			s.say(seqDone, uint64(code), uint64(r.pc))
 			s.cycles++
 			return true
@@ -59,11 +63,13 @@ type sequenceRun struct {
 	pc, layer, budget      int
 	prompting, fresh, load bool
 	first                  bool
-	token                  int // -1: none
+	token                  int  // -1: none
+	taken                  bool // the instruction took a token of the prompt
 }
 
 // step carries out the instruction at pc and moves pc on, or ends the run.
 func (r *sequenceRun) step() (code int, ends bool) {
+	r.taken = false
 	if r.pc >= r.Words {
 		return BadAddress, true
 	}
@@ -79,6 +85,9 @@ func (r *sequenceRun) step() (code int, ends bool) {
 		return code, true
 	}
 	next := r.pc + 1
+	if w.Kind.Op != isa.Embed {
+		r.does(w)
+	}
 	switch w.Kind.Op {
 	case isa.Halt:
 		return RunEnded, true
@@ -109,7 +118,6 @@ func (r *sequenceRun) step() (code int, ends bool) {
 		}
 		r.does(w)
 	default:
-		r.does(w)
 		r.work(w)
 	}
 	r.pc = next
@@ -128,6 +136,7 @@ func (r *sequenceRun) embed(rows int) (code int) {
 			return NoToken
 		}
 		beat := r.prompt()
+		r.taken = true
 		r.token, r.prompting = int(beat[0][0]), beat[1][0] == 0
 		r.cycles++
 	}

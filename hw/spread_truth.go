@@ -213,6 +213,11 @@ type timing struct {
 	free  int   // the array could begin, an operation later
 	norm  int   // the normalisation could begin another word
 	freed []int // when each head left the buffers, all blocks
+	given []int // when each beat of y was offered, all blocks
+
+	arrive func(stream, at int) int // when the next beat of an input is taken, at the earliest at; nil: at
+	token  int                      // the next pass is offered, for arrive
+	where  position
 
 	// Of the present block.
 	passes []passTime
@@ -231,6 +236,17 @@ type passTime struct {
 	reuses bool // its slot was in use before
 }
 
+// takes is the cycle in which the last of n beats of an input stream is taken, from the cycle
+// after at on.
+func (t *timing) takes(stream, n, at int) int {
+	for range n {
+		if at++; t.arrive != nil {
+			at = t.arrive(stream, at)
+		}
+	}
+	return at
+}
+
 // Cycles follows the schedule operation by operation: the array takes QK of the next head as
 // soon as its q and k are in, else AV of the next head whose weights are; the rest is
 // latency. With A and B the array's cycles for QK and AV of a head, H heads, everything
@@ -244,7 +260,8 @@ type passTime struct {
 // time of the one before: H (A + B) more for each.
 func (b Spread) Cycles(in [][]Beat) int {
 	t := newTiming(b)
-	at := position{context: b.Context, layers: b.Layers}
+	t.where = position{context: b.Context, layers: b.Layers}
+	at := &t.where
 	for i, beat := range in[0] {
 		layer, before := at.layer, at.cnt
 		within := at.within
@@ -277,7 +294,7 @@ func (t *timing) supply() (keys, values int, ok bool) {
 			if older >= 0 && len(t.groups) < (older+1)*t.KVHeads {
 				return 0, 0, false
 			}
-			t.wrote++
+			t.wrote = t.takes(0, 1, t.wrote)
 			if older >= 0 {
 				t.wrote = max(t.wrote, t.groups[(older+1)*t.KVHeads-1]+1)
 			}
@@ -298,13 +315,17 @@ func (t *timing) supply() (keys, values int, ok bool) {
 				t.wrote = max(t.wrote, t.groups[at])
 			}
 			if p.store {
-				t.head, t.wrote = t.head+1, t.wrote+t.writeTime()
+				if t.head++; t.Port > 0 {
+					t.wrote += t.writeTime()
+				} else {
+					t.wrote = t.takes(3, t.vRounds(), t.takes(2, t.kChunks(), t.wrote))
+				}
 				continue
 			}
 			if t.Port == 0 {
 				t.head++
-				keys = t.wrote + t.kChunks()
-				t.wrote = keys + t.vRounds()
+				keys = t.takes(2, t.kChunks(), t.wrote)
+				t.wrote = t.takes(3, t.vRounds(), keys)
 				return keys, t.wrote, true
 			}
 			from := 0
@@ -347,7 +368,7 @@ func (t *timing) block() {
 			if from := before + q - t.Ahead; from >= 0 {
 				t.query = max(t.query, t.freed[from])
 			}
-			t.query += t.kChunks()
+			t.query = t.takes(1, t.kChunks(), t.query)
 			queries = append(queries, t.query)
 		}
 		if len(queries) > q && len(keys) > q/t.group() {
@@ -390,7 +411,11 @@ func (t *timing) normalised(start, groups, recip int) int {
 			n = t.lastParts()
 		}
 		sum := start + (word+1)*groups + t.sumLatency()
-		t.norm = max(t.norm, sum+1, recip+1) + n
+		t.norm = max(t.norm, sum+1, recip+1)
+		for range n {
+			t.given = append(t.given, t.norm+outLatency)
+			t.norm++
+		}
 	}
 	return t.norm - 1
 }

@@ -9,6 +9,7 @@ var Table = []Entry{
 	{"shift_add", "codes to sums over planes and row groups", func(r *rand.Rand) Block { return ShiftAdd{randomCrossbar(r, 9)} }, shiftAddWork},
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
 	{"requantise", "sums to activations", randomRequantise, requantiseWork},
+	{"chip", "a program, banks, attention engine and all that writes text", randomChip, chipWork},
 	{"sequencer", "runs programs: fetch, decode, control", randomSequencer, sequencerWork},
 	{"switch", "vector buffers between units, with a scoreboard", randomSwitch, switchWork},
 	{"fifo", "buffer between two streams", randomFifo, fifoWork},

@@ -1,0 +1,137 @@
+package hw
+
+import (
+	"math/rand"
+
+	"ohmloom/hw/isa"
+)
+
+// randomChip is a small chip with a small transformer on it: the program that runs it has a
+// loop over the layers, its matrices lie in one bank or two.
+func randomChip(r *rand.Rand) Block {
+	b := triedChip(r)
+	for b.Check() != nil || b.bank(0).pes() > 16 { // more PEs than a tile can have, or than a test has time for
+		b = triedChip(r)
+	}
+	return b
+}
+
+func triedChip(r *rand.Rand) Chip {
+	spread := randomSpread(r).(Spread)
+	for spread.Port > 0 || spread.Context > 5 || spread.Heads*spread.HeadChannels > 12 {
+		spread = randomSpread(r).(Spread)
+	}
+	n := randomNorm(r, r.Intn(3) == 0)
+	b := Chip{Lanes: oddSize(r, 9), Buffers: 7 + r.Intn(3), Banks: 1 + r.Intn(2), Vocab: oddSize(r, 6), Attention: spread,
+		Unit: VectorUnit{D: n.D, K: n.K, Shift: n.Shift, Center: n.Center, EmbShift: r.Intn(9)}}
+	hidden := oddSize(r, 12)
+	q, kv := spread.Heads*spread.HeadChannels, spread.KVHeads*spread.HeadChannels
+	b.Vector = max(b.Unit.D, hidden, q) + r.Intn(3)
+	x := randomCrossbar(r, 9)
+	x.Weights = nil
+	b.Bank = Bank{Rows: oddSize(r, 2), Cols: oddSize(r, 2), Buffer: 2 + r.Intn(6), Crossbar: x, Act: Activation{Func: SquaredReLU, Shift: 1 + r.Intn(8)}}
+	b.placeRandom(r, []Shape{
+		{K: b.Unit.D, N: []int{q, kv, kv}}, {K: q, N: []int{b.Unit.D}}, {K: b.Unit.D, N: []int{hidden}}, {K: hidden, N: []int{b.Unit.D}},
+	}, spread.Layers)
+	b.Program = b.randomText(r, spread.Layers)
+	b.Words = len(b.Program) + r.Intn(5)
+	return b
+}
+
+// placeRandom gives each layer's operations random matrices, one after the other in the PEs of
+// the last bank but one; the last bank has those of the second half.
+func (b *Chip) placeRandom(r *rand.Rand, shapes []Shape, layers int) {
+	b.Matrices = make([][]BankOp, b.Banks)
+	pes, blocks, reads := make([]int, b.Banks), make([]int, b.Banks), make([]int, b.Banks)
+	for kind, s := range shapes {
+		bank := kind * b.Banks / len(shapes)
+		for range layers {
+			op, nb := BankOp{K: s.K}, ceilDiv(s.K, b.Bank.Crossbar.Rows)
+			for _, n := range s.N {
+				m := BankMatrix{Weights: RandomTernary(r, n, s.K), M: 128 + r.Intn(128), S: 1 + r.Intn(9), Post: []Post{Post8, Post16, PostActivate, Post16}[kind]}
+				nc := ceilDiv(n, b.Bank.Crossbar.Cols)
+				for range nb {
+					m.PE = append(m.PE, series(pes[bank], nc))
+					pes[bank] += nc
+				}
+				op.Matrices, reads[bank] = append(op.Matrices, m), reads[bank]+nc
+			}
+			b.Matrices[bank], blocks[bank] = append(b.Matrices[bank], op), blocks[bank]+nb
+		}
+	}
+	for i := range b.Banks {
+		b.Bank.Ops, b.Bank.Blocks = max(b.Bank.Ops, len(b.Matrices[i])), max(b.Bank.Blocks, blocks[i])
+		b.Bank.Reads = max(b.Bank.Reads, reads[i])
+		b.Bank.PEs = max(b.Bank.PEs, ceilDiv(pes[i], b.Bank.Rows*b.Bank.Cols))
+	}
+}
+
+// randomText is the program of a transformer, with its vectors in random buffers.
+func (b *Chip) randomText(r *rand.Rand, layers int) []uint32 {
+	p := &isa.Program{}
+	say := func(op int, values ...int) { p.Words = append(p.Words, isa.New(op, values...)) }
+	free := r.Perm(b.Buffers - 3)
+	buffer := func(i int) int { return free[i%len(free)] }
+	qkv, y, o, h, a := b.Buffers-3, buffer(0), buffer(1), buffer(2), buffer(3)
+	mvm := func(kind, src, dst, count int) {
+		bank := kind * b.Banks / 4
+		say(isa.Project, 1, dst, src, bank, count, (kind-ceilDiv(4*bank, b.Banks))*layers)
+	}
+	say(isa.Embed, b.Vocab)
+	say(isa.Load)
+	loop := len(p.Words)
+	say(isa.Norm, y)
+	mvm(0, y, qkv, 3)
+	say(isa.Attend, o, qkv, 0)
+	mvm(1, o, a, 1)
+	say(isa.Add, a)
+	if r.Intn(2) == 0 {
+		say(isa.Norm, o) // to be written over before it is read
+	}
+	say(isa.Norm, y)
+	mvm(2, y, h, 1)
+	mvm(3, h, a, 1)
+	say(isa.Add, a)
+	say(isa.Loop, layers, loop)
+	say(isa.More, 0)
+	if r.Intn(2) == 0 {
+		say(isa.Table, b.Vocab)
+		say(isa.Norm, y)
+	} else {
+		say(isa.Norm, y)
+		say(isa.Table, b.Vocab)
+	}
+	say(isa.Head, y)
+	say(isa.Emit, 0)
+	if r.Intn(3) > 0 {
+		say(isa.Halt)
+	}
+	return append(p.Codes(), 0)
+}
+
+// chipWork is some runs of a few tokens, and as many rows as they ask for.
+func chipWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
+	b := blk.(Chip)
+	streams, _ := b.Streams()
+	in := make([][]Beat, 4)
+	left := 0 // tokens of the prompt
+	s := newSequence(b.sequencer(), func() Beat {
+		left--
+		beat := Beat{{uint64(r.Intn(b.Vocab))}, flag(left == 0)}
+		in[1] = append(in[1], beat)
+		return beat
+	}, func() Beat { return Beat{{0}} })
+	for range 1 + r.Intn(2) {
+		cmd := RandomBeats(r, streams[0], 1, extreme)[0]
+		cmd[0][0], cmd[1][0], cmd[2][0] = 0, uint64(r.Intn(3)), 0
+		left = 1 + r.Intn(3)
+		in[0] = append(in[0], cmd)
+		s.run(cmd)
+	}
+	rows := 0
+	for _, beat := range s.out[seqFetch] {
+		rows += int(beat[1][0])
+	}
+	in[3] = RandomBeats(r, streams[3], rows*b.unit().Beats(), extreme)
+	return in
+}

@@ -1,0 +1,393 @@
+package hw
+
+import "ohmloom/hw/isa"
+
+// chipTime is when the chip does what its program says, instruction by instruction. Every
+// unit does its part in the program's order, so that all it waits for is known when its turn
+// comes. It knows nothing of what vectors hold.
+type chipTime struct {
+	Chip
+	net Switch
+	now int // the present instruction is being carried out
+	end int // the last beat given at the border
+
+	begun   int     // the last move
+	filled  [][]int // [buffer] when each beat was written
+	emptied []int   // [buffer] the last reader was done
+	reads   []int   // [reader] it was done
+	writes  [][]int // [writer] when each of its moves was done
+
+	vector, passes, samples *commandTime
+	bankCmds                []*commandTime
+	banks                   []*bankTime
+	x                       []*timedQueue
+
+	free, recip int // the vector unit can begin; its reciprocal is there
+	row         *timedSlice
+	requests    []*requestTime
+
+	engine *timing
+	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
+	gears  [4]*timedGearbox
+	given  *timedQueue
+	out    *timedGearbox
+
+	rows               *timedSlice // of the output head
+	headFree, drawFree int         // the head can take a vector, the sampler a command
+	drawn              []int       // when tokens were offered
+}
+
+// commandTime is a register slice of commands to a unit.
+type commandTime struct{ last, lastButOne int }
+
+// send is when a command of cycle at is taken by the slice, and offered to the unit.
+func (c *commandTime) send(at int) (taken, offered int) {
+	taken = max(at, c.lastButOne+1)
+	return taken, max(taken+1, c.last+1)
+}
+
+func (c *commandTime) taken(at int) { c.lastButOne, c.last = c.last, at }
+
+func newChipTime(b Chip) *chipTime {
+	engine, ok := b.Attention.(Spread)
+	if !ok || engine.Port > 0 {
+		panic("hw: the time of a chip is known for spread attention with the cache on chip")
+	}
+	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, recip: before,
+		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}}
+	cmd := func() *commandTime { return &commandTime{before, before} }
+	t.vector, t.passes, t.samples = cmd(), cmd(), cmd()
+	t.emptied, t.reads = all(before, b.Buffers), all(before, len(t.net.Offsets))
+	t.writes = make([][]int, t.net.Writers)
+	for i := range b.Banks {
+		q := &timedQueue{}
+		t.bankCmds, t.x, t.banks = append(t.bankCmds, cmd()), append(t.x, q), append(t.banks, newBankTime(b.bank(i), q))
+	}
+	for i := 1; i < 4; i++ {
+		t.feeds[i] = &timedQueue{}
+		t.gears[i] = newTimedGearbox(b.engineGear(i), t.feeds[i])
+	}
+	t.out = newTimedGearbox(b.outputGear(), t.buffered(t.given))
+	t.rows = newTimedSlice(&rowTime{t, true})
+	t.engine = newTiming(engine)
+	t.engine.arrive, t.engine.where = t.arrive, position{context: engine.Context, layers: engine.Layers}
+	return t
+}
+
+func all(v, n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = v
+	}
+	return s
+}
+
+// buffered is a stream behind the buffer of attention outputs, if there is one.
+func (t *chipTime) buffered(from timed) timed {
+	if depth := t.outputBuffer(); depth > 0 {
+		return &timedFifo{from: from, depth: depth}
+	}
+	return from
+}
+
+// exec is the time of an instruction.
+func (t *chipTime) exec(r *sequenceRun, w isa.Word) {
+	src, dst := w.Value(isa.Src), w.Value(isa.Dst)
+	complete := t.now
+	switch w.Kind.Op {
+	case isa.Embed:
+		if r.taken {
+			t.now++
+		}
+		complete = t.request(1, false)
+	case isa.Table:
+		complete = t.request(w.Value(isa.Rows), true)
+	case isa.Load:
+		complete = t.load()
+	case isa.Add:
+		complete = t.add(src)
+	case isa.Norm:
+		complete = t.norm(dst)
+	case isa.Project:
+		complete = t.project(w.Value(isa.Bank), r.op(w), src, dst)
+	case isa.Attend:
+		complete = t.attend(r.first, w.Value(isa.Store) == 1, src, dst)
+	case isa.Head:
+		complete = t.head(r.cmd[4][0] > 0, src)
+	case isa.Emit:
+		drawn := max(t.now, t.drawn[0])
+		t.drawn, t.drawFree = t.drawn[1:], drawn+1
+		complete = drawn + 1
+		t.end = max(t.end, complete)
+	}
+	t.now = complete + 2
+}
+
+// ends is the end of a run, and the beginning of the next; wrong says that an instruction was
+// not carried out.
+func (t *chipTime) ends(r *sequenceRun, wrong bool) {
+	done := t.now - 1 // in the cycle after the last instruction was complete
+	if wrong {
+		done = t.now + 1
+		if r.taken {
+			done++
+		}
+	}
+	t.end, t.now = max(t.end, done), done+3
+}
+
+// move is when a move is taken by the switch, and begun: readers read from src on, a writer,
+// or none (-1), writes n vectors from dst on.
+func (t *chipTime) move(readers []int, src, writer, dst, n int) (taken int) {
+	taken = max(t.now, t.begun)
+	begun := taken + 1
+	for _, r := range readers {
+		begun = max(begun, t.emptied[src+t.net.Offsets[r]]+1, t.reads[r]+1)
+	}
+	if writer >= 0 {
+		for v := range n {
+			begun = max(begun, t.emptied[dst+v]+1)
+			if f := t.filled[dst+v]; len(f) > 0 {
+				begun = max(begun, f[len(f)-1]+1)
+			}
+		}
+		if done := t.writes[writer]; len(done) > 1 {
+			begun = max(begun, done[len(done)-2]+1)
+		}
+	}
+	t.begun = begun
+	return taken
+}
+
+// reader is the beats of a reader that reads a buffer by the last move, until done.
+func (t *chipTime) reader(r, src int) (from timed, done func(at int)) {
+	buffer := src + t.net.Offsets[r]
+	return newTimedReader(t.begun, t.filled[buffer]), func(at int) { t.emptied[buffer], t.reads[r] = at, at }
+}
+
+// write is when a writer writes vectors by the last move that are offered at the given times;
+// it calls taken for each beat.
+func (t *chipTime) write(writer, dst int, vectors []timed, beats []int) {
+	next := t.begun + 1
+	if done := t.writes[writer]; len(done) > 0 {
+		next = max(next, done[len(done)-1]+1)
+	}
+	for v, from := range vectors {
+		t.filled[dst+v] = times(from, beats[v], next)
+		next = t.filled[dst+v][beats[v]-1] + 1
+	}
+	t.writes[writer] = append(t.writes[writer], next-1)
+}
+
+func (t *chipTime) beats() int { return t.Chip.unit().Beats() }
+
+// load is when the command was taken; the others are alike.
+func (t *chipTime) load() (complete int) {
+	complete, offered := t.vector.send(t.now)
+	at := max(offered, t.free)
+	t.vector.taken(at)
+	t.write16(times(&rowTime{t, false}, t.beats(), max(at, t.recip)+1))
+	return complete
+}
+
+// write16 ends a load or add whose beats were taken at the given times.
+func (t *chipTime) write16(taken []int) {
+	last := taken[len(taken)-1]
+	t.free, t.recip = last+1, last+t.Chip.unit().Wait()
+}
+
+func (t *chipTime) add(src int) (complete int) {
+	r := t.Banks + readAdd
+	told, offered := t.vector.send(t.now)
+	moved := t.move([]int{r}, src, -1, 0, 0)
+	at := max(offered, t.free)
+	t.vector.taken(at)
+	from, done := t.reader(r, src)
+	taken := times(from, t.beats(), max(at+2, t.recip+1))
+	done(taken[len(taken)-1])
+	t.write16(taken)
+	return max(told, moved)
+}
+
+func (t *chipTime) norm(dst int) (complete int) {
+	writer := t.Banks + writeVector
+	told, offered := t.vector.send(t.now)
+	moved := t.move(nil, 0, writer, dst, 1)
+	at := max(offered, t.free)
+	t.vector.taken(at)
+	latency := t.Chip.unit().norm().latency()
+	first := max(at+2, t.recip)
+	t.write(writer, dst, []timed{&timedList{at: series(first+latency, t.beats())}}, []int{t.beats()})
+	last := first + t.beats() - 1
+	if t.beats() > latency { // words that were still to come waited with the first result
+		last += t.filled[dst][0] - (first + latency)
+	}
+	t.free = last + 1
+	return max(told, moved)
+}
+
+// series is n cycles from the given one on.
+func series(from, n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = from + i
+	}
+	return s
+}
+
+func (t *chipTime) project(bank, op, src, dst int) (complete int) {
+	cmd, b := t.bankCmds[bank], t.banks[bank]
+	told, offered := cmd.send(t.now)
+	matrices := b.Program[op].Matrices
+	moved := t.move([]int{bank}, src, bank, dst, len(matrices))
+	from, done := t.reader(bank, src)
+	t.x[bank].put(from, ceilDiv(b.Program[op].K, t.Lanes), done)
+	begins, y := b.operation(op, offered)
+	cmd.taken(begins)
+	var vectors []timed
+	var beats []int
+	for _, matrix := range y {
+		vectors, beats = append(vectors, &timedList{at: matrix}), append(beats, len(matrix))
+	}
+	t.write(bank, dst, vectors, beats)
+	return max(told, moved)
+}
+
+// arrive is when the attention engine takes the next beat of an input, from cycle at on.
+func (t *chipTime) arrive(stream, at int) int {
+	if stream == 0 {
+		t.passes.taken(max(at, t.engine.token))
+		return max(at, t.engine.token)
+	}
+	at = max(at, t.gears[stream].offered())
+	t.gears[stream].taken(at)
+	return at
+}
+
+func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
+	told, offered := t.passes.send(t.now)
+	inputs, writer, n := []int{1, 2, 3}, t.Banks+writeAttention, 1
+	if store {
+		inputs, writer, n = inputs[1:], -1, 0
+	}
+	var readers []int
+	for _, i := range inputs {
+		readers = append(readers, t.Banks+readQ+i-1)
+	}
+	moved := t.move(readers, src, writer, dst, n)
+	for i, r := range readers {
+		from, done := t.reader(r, src)
+		t.feeds[inputs[i]].put(from, ceilDiv(t.gears[inputs[i]].InLength, t.Lanes), done)
+	}
+	t.engine.token = offered
+	t.engine.decode(first, store)
+	if !store {
+		heads, _, channels := t.Attention.(shapedEngine).shape()
+		t.given.put(&timedList{at: t.engine.given}, len(t.engine.given), nil)
+		t.engine.given = nil
+		t.write(writer, dst, []timed{t.out}, []int{ceilDiv(heads*channels, t.Lanes)})
+	}
+	return max(told, moved)
+}
+
+// decode is the next pass, a block of its own.
+func (t *timing) decode(first, store bool) {
+	t.where.begin(Beat{flag(first), flag(store), {0}})
+	t.passes = append(t.passes, passTime{slots: t.where.cnt, store: store})
+	t.block()
+}
+
+// requestTime is a request to the memory: when it was made, and when it can be answered.
+type requestTime struct {
+	made, read int
+	left       int // beats
+	done       int // the last beat was taken; before: not yet
+	table      bool
+}
+
+// request is when the memory is asked for rows.
+func (t *chipTime) request(rows int, table bool) (made int) {
+	made = t.now
+	n := len(t.requests)
+	if n >= requests {
+		made = max(made, t.requests[n-requests].read+1)
+	}
+	q := &requestTime{made: made, read: made + 1, left: rows * t.beats(), done: before, table: table}
+	if n > 0 {
+		q.read = max(q.read, t.requests[n-1].done)
+	}
+	t.requests = append(t.requests, q)
+	t.end = max(t.end, made+1)
+	return made
+}
+
+// rowTime is the rows of the memory for the output head, or for the vector unit.
+type rowTime struct {
+	t    *chipTime
+	head bool
+}
+
+// front is the request that is being answered.
+func (s *rowTime) front() (*requestTime, int) {
+	for i, q := range s.t.requests {
+		if q.left > 0 {
+			if q.table != s.head {
+				panic("hw: rows are used in another order than they were asked for")
+			}
+			return q, i
+		}
+	}
+	panic("hw: rows are used before they were asked for")
+}
+
+func (s *rowTime) offered() int {
+	q, _ := s.front()
+	return max(q.read+1, s.t.row.offered())
+}
+
+func (s *rowTime) taken(at int) {
+	q, i := s.front()
+	s.t.row.taken(at)
+	if q.left--; q.left > 0 {
+		return
+	}
+	if q.done = at; i+1 < len(s.t.requests) {
+		s.t.requests[i+1].read = max(s.t.requests[i+1].read, at)
+	}
+}
+
+// head is the output head's and the sampler's time.
+func (t *chipTime) head(sampled bool, src int) (complete int) {
+	r := t.Banks + readHead
+	told, offered := t.samples.send(t.now)
+	moved := t.move([]int{r}, src, -1, 0, 0)
+	from, done := t.reader(r, src)
+	y := times(from, t.beats(), t.headFree)
+	filled := y[len(y)-1]
+	done(filled)
+
+	command := max(offered, t.drawFree)
+	t.samples.taken(command)
+	rows := times(t.rows, t.Vocab*t.beats(), filled+1)
+	t.headFree = rows[len(rows)-1] + 1
+	logit := command
+	for v := range t.Vocab {
+		logit = max(logit+1, rows[(v+1)*t.beats()-1]+3)
+	}
+	if token := logit + 1; sampled {
+		t.drawn = append(t.drawn, token+2*t.Vocab+11)
+	} else {
+		t.drawn = append(t.drawn, token)
+	}
+	return max(told, moved)
+}
+
+// Cycles follows the program instruction by instruction: each waits for its unit's place and
+// for the switch's scoreboard, and what units do follows from when their operands come. It is
+// known for spread attention with the cache on chip, and programs that ask for rows of the
+// embedding table before they use them.
+func (b Chip) Cycles(in [][]Beat) int {
+	t := newChipTime(b)
+	b.interpret(in, t)
+	return t.end + 1
+}
