@@ -64,22 +64,40 @@ type link struct {
 	take   func(ready *ir.Node) // to be called once
 }
 
-// sliced sends a stream through a register slice called name. from says whether the slice
-// takes a beat and gives valid and fields; what comes out is the link.
-func sliced(lib *Lib, m *ir.Module, name string, valid *ir.Node, fields []*ir.Node) (ready *ir.Node, out link) {
-	var packed []*ir.Node
-	for _, f := range fields {
-		packed = append(packed, f.Cast(ir.Vec(f.Type.Total(), 1)))
+// slice places a register slice called name for beats of fields of the given types. ready says
+// whether it takes a beat; put, to be called once, gives it one; what comes out is the link.
+func slice(lib *Lib, m *ir.Module, name string, types ...ir.Type) (ready *ir.Node, put func(valid *ir.Node, fields ...*ir.Node), out link) {
+	total := 0
+	for _, t := range types {
+		total += t.Total()
 	}
-	word := packed[0].Join(packed[1:]...)
-	inst := m.Instance(name, RegisterSlice{Lanes: word.Type.N, Width: 1}.Build(lib)).In("x_valid", valid).In("x_data", word)
+	inst := m.Instance(name, RegisterSlice{Lanes: total, Width: 1}.Build(lib))
+	put = func(valid *ir.Node, fields ...*ir.Node) {
+		var packed []*ir.Node
+		for _, f := range fields {
+			packed = append(packed, f.Cast(ir.Vec(f.Type.Total(), 1)))
+		}
+		inst.In("x_valid", valid).In("x_data", packed[0].Join(packed[1:]...))
+	}
 	data, at := m.OutOf(inst, "y_data"), 0
 	out = link{valid: m.OutOf(inst, "y_valid"), take: func(ready *ir.Node) { inst.In("y_ready", ready) }}
-	for _, f := range fields {
-		out.fields = append(out.fields, data.Elems(at, f.Type.Total()).Cast(f.Type))
-		at += f.Type.Total()
+	for _, t := range types {
+		out.fields = append(out.fields, data.Elems(at, t.Total()).Cast(t))
+		at += t.Total()
 	}
-	return m.OutOf(inst, "x_ready"), out
+	return m.OutOf(inst, "x_ready"), put, out
+}
+
+// sliced sends a stream through a register slice called name. ready says whether the slice
+// takes a beat and gives valid and fields; what comes out is the link.
+func sliced(lib *Lib, m *ir.Module, name string, valid *ir.Node, fields []*ir.Node) (ready *ir.Node, out link) {
+	var types []ir.Type
+	for _, f := range fields {
+		types = append(types, f.Type)
+	}
+	ready, put, out := slice(lib, m, name, types...)
+	put(valid, fields...)
+	return ready, out
 }
 
 // slicedInput is the input stream s behind a register slice.
