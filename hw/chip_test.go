@@ -188,3 +188,19 @@ func TestNanoWritesTheSameTextAtOddSizes(t *testing.T) {
 	m, g := open(t, "nano")
 	writes(t, m, nanoChips(t, m)[1], g.PromptTokens, g.Greedy, 3, 0.2, engines[0])
 }
+
+// A memory that never answers ends the run with a code.
+func TestAMemoryThatDoesNotAnswerEndsTheRun(t *testing.T) {
+	m, g := open(t, "nano")
+	b := nanoChips(t, m)[0]
+	module, e := start(t, b, 3, engines[0])
+	feeds, _, _ := chipRun(m, b, g.PromptTokens[:1], g.Greedy, 1)
+	feeds[0].Beats[0][2][0] = 500 // limit
+	res, err := drive.Run(e, module, feeds[:2], []drive.Want{{Name: "done", Beats: 1}, {Name: "fetch", Beats: 1}}, drive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := res.Out[0][0][0][0]; code != hw.TimedOut || res.Cycles > 600 {
+		t.Errorf("ended with %s after %d cycles", hw.ErrorCodes[code], res.Cycles)
+	}
+}
