@@ -79,7 +79,7 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 	switch a.Decode {
 	case arch.Spread:
 		b := hw.Spread{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context,
-			Layers: m.Layers, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows, Biased: a.Biased}
+			Layers: m.Layers, Lanes: a.Lanes, Ahead: a.Ahead, Port: a.PortBytes / a.Rows, Biased: a.Biased, ConSmax: a.Softmax == arch.ConSmax}
 		if b.Port > 0 {
 			b.Layers = 1 // the banks hold two KV heads, whatever the layers
 		}
@@ -89,14 +89,23 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 		}
 		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles}, b.Check()
 	case arch.Column:
-		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context, Layers: 1}
+		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context, Layers: 1,
+			ConSmax: a.Softmax == arch.ConSmax}
 		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none}, b.Check()
 	}
 	folds := func(slots int) int {
-		b := hw.Array{Rows: a.Rows, Cols: a.Cols}
-		return m.Heads * (hw.MatMul{Array: b, M: slots, K: m.HeadChannels, N: 1}.Cycles() + hw.MatMul{Array: b, M: m.HeadChannels, K: slots, N: 1}.Cycles())
+		return m.Heads * (h.product(slots, m.HeadChannels) + h.product(m.HeadChannels, slots))
 	}
-	return engine{"hw.MatMul.Cycles, no softmax", folds, folds, none}, nil
+	return engine{"folds of the array, no softmax", folds, folds, none}, nil
+}
+
+// product is the time of rows x inner times a vector on a bare array.
+func (h *Hardware) product(rows, inner int) int {
+	a := h.Attention
+	if d := hw.Dataflow(a.Dataflow); d == hw.WeightStationary || d == hw.InputStationary {
+		return hw.PlanMatMul(d, a.Rows, a.Cols, rows, inner, 1).Cycles()
+	}
+	return hw.MatMul{Array: hw.Array{Rows: a.Rows, Cols: a.Cols}, M: rows, K: inner, N: 1}.Cycles()
 }
 
 // projection is the time of one operation of the crossbars, split by part.

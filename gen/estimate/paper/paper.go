@@ -10,6 +10,7 @@ import (
 
 	"ohmloom/gen/arch"
 	"ohmloom/gen/estimate"
+	"ohmloom/hw"
 )
 
 // Systems of the paper.
@@ -84,7 +85,7 @@ func (r run) macs() *estimate.Quantity {
 // array without stalls: folds one after the other, fill and drain exposed, and the index of
 // the last cycle, which is one less than their number.
 func Fold(m, k, n, rows, cols int) int {
-	return ceilDiv(m, rows)*ceilDiv(n, cols)*(k+rows+cols-2) - 1
+	return hw.PlanMatMul(hw.OutputStationary, rows, cols, m, k, n).Cycles() - 1
 }
 
 // attention is the array's cycles for one layer's attention.
