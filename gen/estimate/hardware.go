@@ -30,8 +30,13 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 		return nil, fmt.Errorf("chip %q has no crossbars for the projections; add pim { ... }", c.Name)
 	}
 	x := c.PIM.Crossbar
-	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step}
+	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
 	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Tech: c.Technology}
+	if b := c.PIM.Bank; b != nil {
+		h.Bank = &hw.Bank{Rows: b.TileRows, Cols: b.TileCols, PEs: b.PEs, Lanes: c.PIM.Lanes, Crossbar: xbar}
+		h.Pairs = b.Count * b.TileRows * b.TileCols * b.PEs
+		return h, h.checkEnergy()
+	}
 	h.PIM = &hw.PIM{RowBlocks: c.PIM.RowBlocks, ColBlocks: c.PIM.ColBlocks, Lanes: c.PIM.Lanes, Crossbar: xbar}
 	h.Pairs = c.PIM.RowBlocks * c.PIM.ColBlocks
 	return h, h.checkEnergy()
@@ -179,7 +184,12 @@ func (h *Hardware) pairsOf(s hw.Shape) int {
 func (h *Hardware) fit(m arch.Model, chips int) (pairs int, err error) {
 	tiles := 0
 	for _, op := range operations(m) {
-		pairs += m.Layers * h.pairsOf(op.shape)
+		n := h.pairsOf(op.shape)
+		if b := h.Bank; b != nil && h.Banks < 2 && n > b.Rows*b.Cols*b.PEs {
+			return 0, fmt.Errorf("the %s matrices of a layer of model %q need %d PEs of one bank, chip %q has banks of %d; more tiles or pes make room",
+				op.kind, m.Name, n, h.Name, b.Rows*b.Cols*b.PEs)
+		}
+		pairs += m.Layers * n
 		tiles += m.Layers * len(op.shape.N)
 	}
 	need, have, what := pairs, h.Pairs, fmt.Sprintf("crossbar pairs of %d x %d", h.crossbar().Rows, h.crossbar().Cols)
