@@ -211,7 +211,7 @@ func (t OpTime) Total() int {
 func (b Bank) Time(s Shape) OpTime {
 	v := b.pe().Conversions()
 	return OpTime{Buffers: 2 + 2, Distribute: ceilDiv(s.K, b.Crossbar.Rows) * b.loads(), Network: 1 + b.network(), Conversions: v,
-		ShiftAdd: b.converting() - 1 - v, Read: b.lastRead(s) + 1, Post: postLatency + 2}
+		ShiftAdd: b.converting() - 1 - v, Read: b.lastRead(s) + 1, Post: postLatency + 1}
 }
 
 // reads is the number of reads of an operation, lastRead the index of the last that has a
