@@ -3,13 +3,17 @@ package hw_test
 import (
 	"fmt"
 	"math/rand"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"ohmloom/gen/model"
+	"ohmloom/gen/tools"
 	"ohmloom/hw"
 	"ohmloom/hw/isa"
 	"ohmloom/ir"
+	"ohmloom/rtl"
 	"ohmloom/verify"
 	"ohmloom/verify/drive"
 )
@@ -202,5 +206,34 @@ func TestAMemoryThatDoesNotAnswerEndsTheRun(t *testing.T) {
 	}
 	if code := res.Out[0][0][0][0]; code != hw.TimedOut || res.Cycles > 600 {
 		t.Errorf("ended with %s after %d cycles", hw.ErrorCodes[code], res.Cycles)
+	}
+}
+
+func TestVerilogOfAChipIsAcceptedWithoutAWord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs two tools on a whole chip")
+	}
+	tools.NeedForTest(t, "verilator", "iverilog")
+	m, _ := open(t, "nano")
+	for _, b := range nanoChips(t, m) {
+		d := ir.NewDesign(b.Build(hw.NewLib(nil)))
+		out, err := rtl.Emit(d, rtl.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "out")
+		if err := out.WriteDir(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, cmd := range [][]string{
+			{"verilator", "--lint-only", "-Wall", "-f", "sim.f", "--top-module", d.Name},
+			{"iverilog", "-g2005", "-Wall", "-f", "sim.f", "-t", "null", "-s", d.Name},
+		} {
+			c := exec.Command(cmd[0], cmd[1:]...)
+			c.Dir = dir
+			if said, err := c.CombinedOutput(); err != nil || len(said) > 0 {
+				t.Errorf("%s: %s: %v\n%s", d.Name, cmd[0], err, said)
+			}
+		}
 	}
 }

@@ -134,8 +134,8 @@ func (s *sequencing) operands() (bad, empty *ir.Node) {
 	}
 	at := m.KVec(w, index...)
 	written := m.Reg("written", ir.Vec(s.Buffers, 1), 0)
-	written.SetEn(s.exec.Q.And(s.writes), written.Q.Or(dst.Splat(s.Buffers).Leu(at).And(at.Leu(lastDst))))
-	from := firstSrc.Splat(s.Buffers).Leu(at).And(at.Leu(lastSrc))
+	written.SetEn(s.exec.Q.And(s.writes), written.Q.Or(dst.Splat(s.Buffers).Leu(at).And(at.Ltu(lastDst.AddK(1)))))
+	from := firstSrc.Splat(s.Buffers).Leu(at).And(at.Ltu(lastSrc.AddK(1)))
 	return bad, s.reads.And(from.And(written.Q.Not()).AnyOf(1)).Named("reads_empty")
 }
 

@@ -198,7 +198,7 @@ func (s *switching) scoreboard() {
 		s.empty = s.empty.Or(s.number.Eq(from).And(reads.Elem(i)))
 		busy = busy.Or(reads.Elem(i).And(r.active.Q.Or(r.full.Q)))
 	}
-	s.fills = dst.Splat(s.Buffers).Leu(s.number).And(s.number.Leu(dst.Add(more))).And(writes.AnyOf(1)).Named("fills")
+	s.fills = dst.Splat(s.Buffers).Leu(s.number).And(s.number.Ltu(dst.Add(more).AddK(1))).And(writes.AnyOf(1)).Named("fills")
 	for i, w := range s.writers {
 		busy = busy.Or(writes.Elem(i).And(w.waits.Q))
 	}
