@@ -42,6 +42,7 @@ var Table = []Entry{
 	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
 	{"vector_buffer", "vector written once and read several times", randomVectorBuffer, vectorBufferWork},
 	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
+	{"host", "registers of the host behind AXI4-Lite", randomHost, hostWork},
 	{"axi_read", "read half of an AXI4 master", randomAxiRead, axiReadWork},
 	{"axi_write", "write half of an AXI4 master", randomAxiWrite, axiWriteWork},
 	{"sampler", "choice of a token, greedy or by temperature", randomSampler, samplerWork},

@@ -66,10 +66,11 @@ const (
 	Version  = 1<<16 | 0  // of the map: major, minor; a change of the major one is no longer compatible
 )
 
-// Window is the bytes of address space that the registers take.
-const Window = 1 << addressBits
-
-const addressBits = 10
+// AddressBits is the width of an address on the port; Window the bytes it spans.
+const (
+	AddressBits = 12
+	Window      = 1 << AddressBits
+)
 
 // MaxBanks is how many PIM banks the map has counters for.
 const MaxBanks = 16
