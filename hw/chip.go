@@ -139,6 +139,7 @@ func (b Chip) Build(lib *Lib) *ir.Module {
 			c.bankOf(i)
 		}
 		c.attention(in[4:], out[3:])
+		c.host()
 	})
 }
 
@@ -149,6 +150,7 @@ type chipping struct {
 	lib           *Lib
 	seq, net      *ir.Inst
 	unit, outputs *ir.Inst // vector unit, output head
+	draws, waits  *ir.Node // a token is chosen; rows are under way
 }
 
 // join connects output stream out of one instance to input stream in of another.
@@ -228,6 +230,9 @@ func (c *chipping) output() {
 	c.command(c.said(seqHead), sampler, "cmd", nil)
 	c.seq.In("sampled_valid", m.OutOf(sampler, "token_valid")).In("sampled_token", fit(m.OutOf(sampler, "token_token"), tokenBits))
 	sampler.In("token_ready", m.OutOf(c.seq, "sampled_ready"))
+	drawn := m.OutOf(sampler, "token_valid").And(m.OutOf(c.seq, "sampled_ready")).Named("drawn")
+	draws := m.Reg("draws", ir.Bits(1), 0)
+	c.draws = draws.Set(m.OutOf(c.seq, "head_valid").Or(draws.Q.And(drawn.Not())))
 }
 
 // requests is how many requests may be under way to the memory.
@@ -248,6 +253,7 @@ func (c *chipping) memory(row, fetch Stream) {
 
 	rows := slicedInput(c.lib, m, row)
 	who, waits := m.OutOf(order, "y_data"), m.OutOf(order, "y_valid")
+	c.waits = waits
 	table := who.Bit(tokenBits).Named("for_head")
 	c.unit.In("emb_valid", rows.valid.And(waits).And(table.Not())).In("emb_data", rows.fields[0])
 	c.outputs.In("rows_valid", rows.valid.And(waits).And(table)).In("rows_data", rows.fields[0])
@@ -261,6 +267,21 @@ func (c *chipping) memory(row, fetch Stream) {
 	done := rowDone.And(next.Eq(who.Trunc(tokenBits))).Named("request_done")
 	left.SetEn(rowDone, done.Mux(m.K(tokenBits, 0), next))
 	order.In("y_ready", done)
+}
+
+// host is what a Host wants beside streams: to end a run early, and to know who works.
+func (c *chipping) host() {
+	m := c.m
+	c.seq.In("stop", m.In("stop", ir.Bits(1), "1: the run is to end early"))
+	reading, writing := m.OutOf(c.net, "reading"), m.OutOf(c.net, "writing")
+	busy := make([]*ir.Node, busyUnits+c.Banks)
+	busy[busySequencer], busy[busyHead], busy[busyMemory] = m.OutOf(c.seq, "busy"), c.draws, c.waits
+	busy[busyVector] = reading.Elem(c.Banks + readAdd).Or(writing.Elem(c.Banks + writeVector))
+	busy[busyAttention] = reading.Elems(c.Banks+readQ, 3).AnyOf(1).Or(writing.Elem(c.Banks + writeAttention))
+	for i := range c.Banks {
+		busy[busyUnits+i] = reading.Elem(i).Or(writing.Elem(i))
+	}
+	m.Out("busy", busy[0].Join(busy[1:]...), "who works: sequencer, vector unit, attention, output head, memory, the banks")
 }
 
 // bankOf places bank i.

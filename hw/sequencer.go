@@ -22,6 +22,9 @@ import (
 // offered are withdrawn, and the chip wants a reset. So does one in which no token came in or
 // went out for limit cycles, not counting those that wait for the host.
 //
+// Input stop ends a run early: with the token that is being computed, or at once when it waits
+// for the prompt. Output busy tells that it works and does not wait for the host.
+//
 // The program is loaded at power-on, and written by stream program, which takes a word in any
 // cycle.
 type Sequencer struct {

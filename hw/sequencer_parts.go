@@ -29,8 +29,9 @@ type sequencing struct {
 	have, got     *ir.Reg    // the token register holds one for embed; for the host
 	complete      []*ir.Node // of the instructions, those that are complete in this cycle
 	jumps         *ir.Node   // it goes to target
-	spent         *ir.Node   // more ends the run
+	spent         *ir.Node   // the run ends, as its budget is spent or it is stopped
 	paused, ticks *ir.Node   // the watchdog does not count; begins anew
+	stop          *ir.Reg    // the run is to end early
 }
 
 func (s *sequencing) declare() {
@@ -46,6 +47,8 @@ func (s *sequencing) declare() {
 	one := func(name string) *ir.Reg { return m.Reg(name, ir.Bits(1), 0) }
 	s.read, s.exec, s.ending = one("reads"), one("executes"), one("ends")
 	s.prompts, s.have, s.got = one("prompting"), one("have_token"), one("got_token")
+	s.stop = one("stopping")
+	s.stop.Set(m.In("stop", ir.Bits(1), "1: the run ends with the next token, or when it waits for the prompt"))
 	s.pc = m.DataReg("pc", ir.Bits(addrBits+1))
 	s.code = m.DataReg("code", ir.Bits(codeBits))
 	s.layer = m.DataReg("layer", ir.Bits(layerBits))
@@ -150,14 +153,16 @@ func (s *sequencing) control() {
 	m := s.m
 	cmd, prompt, sampled := s.in[seqCmd], s.in[seqPrompt], s.in[seqSampled]
 	embed, table, more, emit := s.does[isa.Embed-1], s.does[isa.Table-1], s.does[isa.More-1], s.does[isa.Emit-1]
-	takes := prompt.ready(embed.And(s.have.Q.Not()))
+	wants := embed.And(s.have.Q.Not()).Named("wants_token")
+	takes := prompt.ready(wants.And(s.stop.Q.Not()))
 	draws := sampled.ready(emit.And(s.got.Q.Not()))
 	asks := embed.And(s.have.Q).Named("asks")
 	drive(m, s.outs[seqFetch], asks.Or(table), table.Mux(m.K(tokenBits, 0), s.token.Q),
 		table.Mux(s.field(isa.Rows), m.K(tokenBits, 1)), table)
 	asked := asks.And(s.ready[seqFetch]).Named("asked")
 	offers := emit.And(s.got.Q).Named("offers_token")
-	last := s.budget.Q.Leu(m.K(32, 1)).Named("last_token")
+	early := m.Reg("early", ir.Bits(1), 0).SetEn(draws, s.stop.Q)
+	last := s.budget.Q.Leu(m.K(32, 1)).Or(early).Named("last_token")
 	drive(m, s.outs[seqToken], offers, s.token.Q, last)
 	gives := offers.And(s.ready[seqToken]).Named("gives_token")
 
@@ -167,10 +172,11 @@ func (s *sequencing) control() {
 	s.prompts.SetEn(s.start.Or(takes), s.start.Or(prompt.fields[1].Not()))
 	none := s.budget.Q.EqK(0)
 	s.budget.SetEn(s.start.Or(gives.And(none.Not())), s.start.Mux(cmd.fields[1], s.budget.Q.AddK(-1)))
-	s.spent = more.And(s.prompts.Q.Not()).And(none).Named("spent")
+	s.spent = more.And(s.prompts.Q.Not()).And(none).Or(wants.And(s.stop.Q)).Named("spent")
 	s.complete = append(s.complete, asked, table.And(s.ready[seqFetch]), gives, more)
 	s.jumps = more.And(s.prompts.Q).Or(gives.And(last.Not()))
-	s.paused = embed.And(s.have.Q.Not()).Or(offers).Named("waits_for_host")
+	s.paused = wants.Or(offers).Named("waits_for_host")
+	m.Out("busy", s.read.Q.Or(s.exec.Q).And(s.paused.Not()), "it works, and does not wait for the host")
 	s.ticks = s.start.Or(takes).Or(gives).Named("ticks")
 
 	fresh := m.Reg("fresh", ir.Bits(1), 0)

@@ -80,6 +80,7 @@ func (b Switch) Build(lib *Lib) *ir.Module {
 		s.scoreboard()
 		s.write(in[1:])
 		s.read(out)
+		s.busy()
 	})
 }
 
@@ -243,6 +244,19 @@ func (s *switching) write(in []Stream) {
 		}
 	}
 	s.buffers.Each("from", bits[0].Join(bits[1:]...)).In("last", last[0].Join(last[1:]...)).In("data", data[0].Join(data[1:]...))
+}
+
+// busy tells which readers and writers have a move to carry out.
+func (s *switching) busy() {
+	var readers, writers []*ir.Node
+	for _, r := range s.readers {
+		readers = append(readers, r.active.Q.Or(r.full.Q))
+	}
+	for _, w := range s.writers {
+		writers = append(writers, w.valid.Q)
+	}
+	s.m.Out("reading", readers[0].Join(readers[1:]...), "readers that have a vector to take")
+	s.m.Out("writing", writers[0].Join(writers[1:]...), "writers that have a vector to give")
 }
 
 // read gives the words of the buffers to the readers.
