@@ -8,9 +8,10 @@ import "embed"
 // Names in FS.
 const (
 	Default = "tile.hcl"                // the description
+	Whole   = "nano.hcl"                // a whole chip, which `run` takes when none is given
 	Model   = "models/nano.safetensors" // its model
 	Text    = "models/heldout.txt"      // held back from the model's training
 )
 
-//go:embed tile.hcl models/nano.safetensors models/nano.golden.json models/heldout.txt
+//go:embed tile.hcl nano.hcl models/nano.safetensors models/nano.golden.json models/heldout.txt
 var FS embed.FS

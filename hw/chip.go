@@ -61,6 +61,7 @@ func (b Chip) sampler() Sampler { return Sampler{Tokens: b.Vocab} }
 func (b Chip) bank(i int) Bank {
 	k := b.Bank
 	k.Lanes, k.Program = b.Lanes, nil
+	k.Crossbar.ID += uint64(i * k.pes())
 	if i < len(b.Matrices) {
 		k.Program = b.Matrices[i]
 	}

@@ -32,7 +32,8 @@ type Chip struct {
 	ClockMHz   float64 // 0.001 .. 10,000; default 100
 	Attention  *Attention
 	PIM        *PIM
-	Model      *Model // what estimates run on it, or nil
+	Sequencer  *Sequencer // makes the halves one machine that runs programs, or nil: they stand side by side
+	Model      *Model     // what runs on it, or nil
 	Technology Technology
 	Verify     Verify
 	Pos        Pos
@@ -63,6 +64,15 @@ type Attention struct {
 	PortBytes    int    // spread: bytes a cycle of a memory port for the KV cache, Rows x a divisor of Cols; default 0: the cache is on chip
 
 	Pos Pos
+}
+
+// Sequencer is what makes PIM banks and a decode engine a whole chip: a program memory and the
+// network through which vectors go, of PIM.Lanes elements a cycle. The rest of it, residual
+// stream, norm, output head and sampler, follows from the shape of Chip.Model.
+type Sequencer struct {
+	Words   int // instructions of the program memory, 1 .. 4,096; default 256
+	Buffers int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
+	Pos     Pos
 }
 
 // KVBytes is the size of the KV cache: keys and values, int8.

@@ -14,6 +14,7 @@ type Model struct {
 	Vocab        int    // rows of the embedding and the output head, 0 .. 4,194,304; 0: not known, no head
 	Context      int    // tokens it was made for, 0 .. 4,194,304; 0: not known
 	Source       string // where the shape is from
+	Checkpoint   string // the .safetensors file it was read from, or ""
 	Published    *PublishedShape
 	Pos          Pos
 }

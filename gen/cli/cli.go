@@ -56,6 +56,7 @@ type app struct {
 	quiet    bool
 	vars     []string
 	model    string // instead of the description's, when not ""
+	builtin  string // the example to work on without a FILE, when not ""
 }
 
 // Main runs the command line and returns the exit code.
@@ -105,7 +106,7 @@ Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 a tool is missing or br
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print neither progress nor warnings")
-	root.AddCommand(a.initCmd(), a.checkCmd(), a.buildCmd(), a.verifyCmd(), a.areaCmd(), a.accuracyCmd(), a.estimateCmd(), a.doctorCmd(), a.versionCmd())
+	root.AddCommand(a.initCmd(), a.checkCmd(), a.buildCmd(), a.verifyCmd(), a.areaCmd(), a.accuracyCmd(), a.estimateCmd(), a.runCmd(), a.doctorCmd(), a.versionCmd())
 	root.InitDefaultCompletionCmd()
 	return root
 }
@@ -141,6 +142,13 @@ func (a *app) varFlag(cmd *cobra.Command) *cobra.Command {
 func (a *app) note(format string, args ...any) {
 	if !a.json && !a.quiet {
 		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// print writes text as it comes: nothing with --json.
+func (a *app) print(text string) {
+	if !a.json {
+		fmt.Fprint(a.out, text)
 	}
 }
 

@@ -60,7 +60,10 @@ func (a *app) read(ctx context.Context, args []string) (*description, error) {
 	if len(args) == 0 {
 		opts.FS = examples.FS
 		d := &description{name: examples.Default, fs: examples.FS}
-		d.chip, d.diags = config.Load(ctx, examples.Default, opts)
+		if a.builtin != "" {
+			d.name = a.builtin
+		}
+		d.chip, d.diags = config.Load(ctx, d.name, opts)
 		return d, nil
 	}
 	d := &description{name: args[0]}

@@ -27,6 +27,7 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		l.checkName(c)
 		chip.Attention = l.attention(c.child("attention"))
 		chip.PIM = l.pim(c.child("pim"))
+		chip.Sequencer = l.sequencer(c.child("sequencer"), c, chip)
 		if chip.Attention == nil && chip.PIM == nil && !l.broken {
 			l.add(Error, c.rng, Diagnostic{Summary: "The chip is empty", In: c.in, Allowed: `"attention", "pim" or both`,
 				Suggestion: "add attention { ... } or pim { ... }"})

@@ -243,7 +243,7 @@ func (l *loader) takeShape(n *node) {
 		return
 	}
 	for name, v := range map[string]int{"heads": m.Heads, "kv_heads": m.KVHeads, "head_channels": m.HeadChannels, "layers": m.Layers} {
-		if _, written := n.values[name]; !written {
+		if _, written := n.values[name]; !written && v > 0 {
 			n.values[name] = value{v: cty.NumberIntVal(int64(v)), rng: n.rng, sound: true}
 		}
 	}

@@ -124,7 +124,10 @@ func TestShapesComeFromFilesAndAttributesWin(t *testing.T) {
 			continue
 		}
 		got := *m
-		got.Name, got.Title, got.Source, got.Pos = "", "", "", arch.Pos{}
+		if isCheckpoint := strings.HasSuffix(name, ".safetensors"); isCheckpoint != (got.Checkpoint == name) {
+			t.Errorf("%s: checkpoint %q", name, got.Checkpoint)
+		}
+		got.Name, got.Title, got.Source, got.Checkpoint, got.Pos = "", "", "", "", arch.Pos{}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
@@ -144,10 +147,15 @@ func TestShapesComeFromFilesAndAttributesWin(t *testing.T) {
 
 func TestShippedCheckpointsTellTheirShapes(t *testing.T) {
 	for _, name := range []string{"nano", "micro"} {
-		file, diags := LoadModel(context.Background(), filepath.Join("..", "..", "examples", "models", name+".safetensors"), Options{})
+		path := filepath.Join("..", "..", "examples", "models", name+".safetensors")
+		file, diags := LoadModel(context.Background(), path, Options{})
 		if file == nil {
 			t.Fatal(diags)
 		}
+		if file.Checkpoint != path {
+			t.Errorf("%s: checkpoint %q", path, file.Checkpoint)
+		}
+		file.Checkpoint = ""
 		for _, m := range Models() {
 			if m.Name == name {
 				m.Title, m.Source, m.Pos, file.Title, file.Source, file.Pos = "", "", arch.Pos{}, "", "", arch.Pos{}

@@ -177,6 +177,13 @@ var chipSpec = blockSpec{
 				}},
 			}},
 		},
+		{
+			name: "sequencer",
+			attrs: []attrSpec{
+				{name: "words", kind: kindInt, min: 1, max: 4096, hint: "instructions of the program memory"},
+				{name: "buffers", kind: kindInt, min: 1, max: 32, hint: "vectors on their way between units"},
+			},
+		},
 	},
 }
 

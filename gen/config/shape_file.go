@@ -27,6 +27,9 @@ func (l *loader) fileShape(name string, rng hcl.Range, in string) arch.Model {
 		read = l.ggufShape
 	}
 	m, err := read(name)
+	if !strings.HasSuffix(name, ".gguf") {
+		m.Checkpoint = name
+	}
 	if err != nil {
 		l.broken = true // what is missing may be in the file
 		l.add(Error, rng, Diagnostic{Summary: "Model can't be read", In: in, Value: name + ": " + reason(err),

@@ -18,6 +18,7 @@ type Tile struct {
 	Block  hw.Tile
 	Design *ir.Design
 	Plan   *mapping.Plan // where the matrices in the banks are, or nil
+	Whole  *hw.Chip      // in place of Block when the description has a sequencer
 }
 
 // Chip builds the hardware of c. Errors are what only the composition shows, such as a chip
@@ -27,6 +28,9 @@ func Chip(c *arch.Chip) (*Tile, error) { return Probed(c, nil) }
 // Probed is Chip with outputs probe_0, probe_1 and so on for signals inside, one for each
 // path below the top module (see ir.Probe).
 func Probed(c *arch.Chip, paths []string) (*Tile, error) {
+	if c.Sequencer != nil {
+		return whole(c, paths)
+	}
 	t := hw.Tile{Top: c.Name}
 	if p := c.PIM; p != nil {
 		if t.Banks = Banks(p); t.Banks == nil {
@@ -61,7 +65,16 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	if t.Attention != nil {
 		t.Attention.Build(lib.At(at(c.Attention.Pos)))
 	}
-	d := ir.NewDesign(t.Build(lib))
+	d, err := design(c, t.Build(lib), paths)
+	if err != nil {
+		return nil, err
+	}
+	return &Tile{Block: t, Design: d}, nil
+}
+
+// design is the design of a top module with probes, checked and with the areas of its macros.
+func design(c *arch.Chip, top *ir.Module, paths []string) (*ir.Design, error) {
+	d := ir.NewDesign(top)
 	if m := hides(d); m != nil {
 		return nil, fmt.Errorf("%s: chip is named %q, as is a port of module %s inside it; choose another name", c.Pos, c.Name, m.Name)
 	}
@@ -75,7 +88,7 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 			m.Macro.AreaUm2 = macroArea(m.Macro, c.Technology.Macros)
 		}
 	}
-	return &Tile{Block: t, Design: d}, nil
+	return d, nil
 }
 
 func crossbar(x arch.Crossbar) hw.Crossbar {

@@ -1,0 +1,56 @@
+# A whole chip that writes text: PIM banks hold every matrix of a small trained language model,
+# an attention engine its keys and values, and a program runs them. `ohmloom run` lets it write,
+# in Verilog, and compares every token with the integer arithmetic of the model.
+
+technology = "45nm"
+
+model = "models/nano.safetensors"
+
+variable "decode" { default = "spread" } # --var decode=column
+variable "array" { default = 8 }         # PEs of the attention array each way
+
+chip "nano" {
+  clock_mhz = 100
+
+  sequencer {
+    words   = 64 # instructions
+    buffers = 7  # vectors on their way between units
+  }
+
+  pim {
+    banks = 1
+    tiles = [1, 2]
+    pes   = 12 # of a tile: one crossbar each
+    lanes = 16 # elements a cycle between units
+
+    crossbar {
+      rows = 64
+      cols = 64
+
+      adc {
+        bits  = 8 # 2^7 - 1 = 127 >= 64 rows: lossless
+        share = 8
+        step  = "clip"
+        rows  = 64
+      }
+    }
+  }
+
+  attention {
+    rows    = var.array
+    cols    = var.array
+    decode  = var.decode
+    context = 128
+    bias    = true
+  }
+}
+
+verify {
+  seed   = 1
+  cycles = 200
+
+  program {
+    model  = "models/nano.safetensors"
+    golden = "models/nano.golden.json"
+  }
+}

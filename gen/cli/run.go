@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ohmloom/examples"
+	"ohmloom/gen/compile"
+	"ohmloom/gen/lower"
+	"ohmloom/gen/model"
+	"ohmloom/hw"
+	"ohmloom/verify/host"
+)
+
+// runResult is what run --json prints.
+type runResult struct {
+	File        string  `json:"file"`
+	Hash        string  `json:"hash"`
+	Model       string  `json:"model"`
+	Prompt      string  `json:"prompt"`
+	Text        string  `json:"text"`
+	Tokens      []int   `json:"tokens"`
+	Cycles      []int   `json:"cycles"`        // of each token, from the one before
+	Prefill     int     `json:"prompt_cycles"` // those of the first, from the reset: it waits for the prompt
+	ClockMHz    float64 `json:"clock_mhz"`
+	Rate        float64 `json:"tokens_per_s"` // at that clock, without the first token
+	Wall        float64 `json:"wall_s"`
+	WallRate    float64 `json:"wall_tokens_per_s"`
+	Engine      string  `json:"engine"`
+	Temperature float64 `json:"temperature"`
+	Seed        uint64  `json:"seed"`
+	Checked     string  `json:"checked"` // tokens, all or off
+	Compared    int     `json:"values_compared"`
+	Slid        bool    `json:"window_slid"` // the text is longer than the context
+	Interrupted bool    `json:"interrupted"`
+	Parts       []part  `json:"parts"`
+}
+
+// part is the share of the cycles in which a part of the chip worked.
+type part struct {
+	Name   string  `json:"name"`
+	Cycles int     `json:"cycles"`
+	Share  float64 `json:"share"`
+}
+
+type runFlags struct {
+	model, prompt, engine, check string
+	tokens                       int
+	temperature                  float64
+	seed                         uint64
+}
+
+// arithmetic is the engine that is none: the integer arithmetic of the model.
+const arithmetic = "arithmetic"
+
+// Values of --check.
+const (
+	checkTokens = "tokens"
+	checkAll    = "all"
+	checkOff    = "off"
+)
+
+// maxTokens bounds --tokens.
+const maxTokens = 1_000_000
+
+const defaultPrompt = "ROMEO:\nWhat light through "
+
+func (a *app) runCmd() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [FILE]",
+		Short: "Let the described chip write text with a trained model",
+		Long: `Put a trained model on the chip and let the emitted hardware go on with a prompt, token by
+token. FILE describes a whole chip: banks, a decode engine and a sequencer; with none the
+built-in nano.hcl runs. Engines are verilated (the Verilog, through Verilator), gosim, interp and
+arithmetic (no hardware: what the model computes, with the description's device effects). Every
+token is compared with that arithmetic, with --check=all every vector between the units and every
+logit too; at the first difference the command ends with exit code 1. Text longer than the
+model's context goes on with a window that slides. An interrupt keeps what was written.` + jsonHelp(runResult{}),
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.valid(); err != nil {
+				return err
+			}
+			a.builtin = examples.Whole
+			d, err := a.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), d, &f)
+		},
+	}
+	cmd.Flags().StringVar(&f.model, "model", "", "checkpoint, a .safetensors `file` (default: the description's model)")
+	cmd.Flags().StringVar(&f.prompt, "prompt", defaultPrompt, "`text` to go on with")
+	cmd.Flags().IntVar(&f.tokens, "tokens", 32, "tokens to write")
+	cmd.Flags().StringVar(&f.engine, "engine", "verilated", "verilated, gosim, interp or arithmetic")
+	cmd.Flags().StringVar(&f.check, "check", checkTokens, "what is compared with the arithmetic: tokens, all or off")
+	cmd.Flags().Lookup("check").NoOptDefVal = checkTokens
+	cmd.Flags().Float64Var(&f.temperature, "temperature", 0, "of the sampler; 0 takes the most likely token")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the sampler, 1 .. 4294967295")
+	return a.varFlag(cmd)
+}
+
+// valid refuses flags out of range.
+func (f *runFlags) valid() error {
+	switch {
+	case f.engine != arithmetic && !slices.Contains(engineNames(), f.engine):
+		return usage("--engine %q: allowed are %s, %s", f.engine, strings.Join(engineNames(), ", "), arithmetic)
+	case f.check != checkTokens && f.check != checkAll && f.check != checkOff:
+		return usage("--check %q: allowed are %s, %s, %s", f.check, checkTokens, checkAll, checkOff)
+	case f.tokens < 0 || f.tokens > maxTokens:
+		return usage("--tokens %d: allowed are 0 to %d", f.tokens, maxTokens)
+	case f.prompt == "":
+		return usage("--prompt is empty: a text goes on from at least one character")
+	case f.seed < 1 || f.seed > math.MaxUint32:
+		return usage("--seed %d: allowed are 1 to %d", f.seed, uint32(math.MaxUint32))
+	case !(f.temperature >= 0) || f.temperature > 0 && (f.inverse() < 1 || f.inverse() > 255):
+		return usage("--temperature %g: allowed are 0 (the most likely token) and 0.063 to 32", f.temperature)
+	}
+	return nil
+}
+
+// inverse is the temperature as the sampler takes it: floor(16/temperature + 1/2), 0 for none.
+func (f *runFlags) inverse() int {
+	if f.temperature == 0 {
+		return 0
+	}
+	return int(math.Floor(math.Min(16/f.temperature, 1000) + 0.5))
+}
+
+// run writes text on the engine.
+func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
+	c := d.chip
+	m, err := a.checkpoint(d, f.model)
+	if err != nil {
+		return err
+	}
+	p, err := compile.Compile(c, m)
+	if err != nil {
+		return failed("%w", err)
+	}
+	prompt, err := m.Encode(f.prompt)
+	if err != nil {
+		return failed("--prompt: %w", err)
+	}
+	if len(prompt)+f.tokens > m.Config.Ctx {
+		a.warn("the text is longer than the context of %d tokens: the window slides, and what left it is forgotten", m.Config.Ctx)
+	}
+	project, err := p.Projector(ctx)
+	if err != nil {
+		return err
+	}
+	t := &writing{app: a, f: f, p: p, prompt: prompt, res: &runResult{File: d.name, Hash: c.Hash, Model: m.Name, Prompt: f.prompt,
+		Tokens: []int{}, Cycles: []int{}, ClockMHz: c.ClockMHz, Engine: f.engine, Temperature: f.temperature, Seed: f.seed, Checked: f.check,
+		Slid: len(prompt)+f.tokens > m.Config.Ctx, Parts: []part{}}}
+	if f.engine == arithmetic {
+		t.res.Checked = checkOff
+	}
+	if f.engine == arithmetic || f.check != checkOff {
+		t.reference = newReference(m, project, prompt, compile.Command{InverseTemp: f.inverse(), Seed: uint32(f.seed)})
+	}
+	t.say(f.prompt)
+	if f.engine == arithmetic {
+		err = t.compute(ctx)
+	} else {
+		err = t.simulate(ctx, d)
+	}
+	return t.finish(ctx, err)
+}
+
+// checkpoint is the model to run: the file named, or the description's.
+func (a *app) checkpoint(d *description, file string) (*model.Model, error) {
+	fsys := d.fs
+	if file != "" {
+		fsys = nil
+	} else if d.chip.Model != nil {
+		file = d.chip.Model.Checkpoint
+	}
+	if file == "" {
+		return nil, usage("%s names no checkpoint; give one with --model", d.name)
+	}
+	if fsys == nil {
+		m, err := model.Open(file)
+		if err != nil {
+			return nil, failed("%w", err)
+		}
+		return m, nil
+	}
+	r, err := fsys.Open(filepath.ToSlash(file))
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	defer r.Close()
+	st, err := r.Stat()
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	m, err := model.Read(file, r, st.Size())
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	return m, nil
+}
+
+// writing is a text on its way.
+type writing struct {
+	app       *app
+	f         *runFlags
+	p         *compile.Compiled
+	prompt    []int
+	reference *reference // or nil
+	res       *runResult
+	began     time.Time
+	last      int // cycle of the last token
+}
+
+func (t *writing) say(text string) { t.app.print(text) }
+
+// wrote takes a token that the engine gave, and compares it.
+func (t *writing) wrote(id, cycle int) error {
+	r := t.res
+	if id >= len(t.p.Model.Vocab) {
+		return failed("token %d is %d, the vocabulary has %d", len(r.Tokens), id, len(t.p.Model.Vocab))
+	}
+	if t.reference != nil {
+		if want := t.reference.next(); t.f.engine != arithmetic && id != want {
+			return failed("token %d of the text is %q, the arithmetic says %q (cycle %d of %s)", len(r.Tokens),
+				t.p.Model.Vocab[id], t.p.Model.Vocab[want], cycle, t.f.engine)
+		}
+		r.Compared++
+	}
+	r.Tokens, r.Text = append(r.Tokens, id), r.Text+t.p.Model.Vocab[id]
+	if t.f.engine != arithmetic {
+		if len(r.Tokens) == 1 {
+			r.Prefill = cycle
+		}
+		r.Cycles = append(r.Cycles, cycle-t.last)
+		t.last = cycle
+	}
+	t.say(t.p.Model.Vocab[id])
+	return nil
+}
+
+// compute writes with the arithmetic alone.
+func (t *writing) compute(ctx context.Context) error {
+	t.began = time.Now()
+	for len(t.res.Tokens) < t.f.tokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := t.wrote(t.reference.peek(), 0); err != nil {
+			return err
+		}
+	}
+	t.res.Compared = 0
+	return nil
+}
+
+// watchdog is the chip's own limit, in cycles without a token.
+const watchdog = 10_000_000
+
+// simulate writes on an engine.
+func (t *writing) simulate(ctx context.Context, d *description) error {
+	tile, err := lower.Chip(d.chip)
+	if err != nil {
+		return failed("%w", err)
+	}
+	list, err := openEngines(ctx, tile.Design, []string{t.f.engine})
+	if err != nil {
+		return err
+	}
+	defer closeEngines(list)
+	if err := list[0].Power(t.f.seed, t.p.Chip.Image(tile.Design.Top.Name)); err != nil {
+		return err
+	}
+	t.began = time.Now()
+	h, err := host.New(list[0], tile.Design.Top, t.p.Row)
+	if err != nil {
+		return failed("%w", err)
+	}
+	cmd := compile.Command{Tokens: t.f.tokens, Limit: watchdog, InverseTemp: t.f.inverse(), Seed: uint32(t.f.seed)}
+	end, err := h.Run(ctx, t.p.Command(cmd), t.prompt, func(k host.Token) error { return t.wrote(k.ID, k.Cycle) })
+	if err != nil {
+		return err
+	}
+	if end.Code != hw.RunEnded {
+		return failed("the chip ended with code %d at instruction %d: %s", end.Code, end.Address, hw.ErrorCodes[min(end.Code, len(hw.ErrorCodes)-1)])
+	}
+	if len(t.res.Tokens) != t.f.tokens {
+		return failed("the chip ended after %d of %d tokens", len(t.res.Tokens), t.f.tokens)
+	}
+	return nil
+}
+
+// finish prints what there is to say of a text that err ended, or nothing.
+func (t *writing) finish(ctx context.Context, err error) error {
+	r := t.res
+	if ctx.Err() != nil && !t.began.IsZero() {
+		r.Interrupted = true
+		if err == nil {
+			err = ctx.Err()
+		}
+	}
+	if t.began.IsZero() { // nothing ran
+		t.say("\n")
+		return err
+	}
+	r.Wall = time.Since(t.began).Seconds()
+	r.WallRate = float64(len(r.Tokens)) / r.Wall
+	if n := len(r.Cycles); n > 1 {
+		r.Rate = float64(n-1) * r.ClockMHz * 1e6 / float64(t.last-r.Prefill)
+	}
+	if t.app.json {
+		return errors.Join(t.app.printJSON(r), err)
+	}
+	t.say("\n")
+	t.summary()
+	return err
+}
+
+// summary is the lines below a text.
+func (t *writing) summary() {
+	a, r := t.app, t.res
+	a.note("")
+	if r.Interrupted {
+		a.note("interrupted after %d of %d tokens", len(r.Tokens), t.f.tokens)
+	}
+	how := "greedy"
+	if r.Temperature > 0 {
+		how = fmt.Sprintf("temperature %g, seed %d", r.Temperature, r.Seed)
+	}
+	a.note("%s: %d tokens of %s on %s in %.3g s (%.3g tokens/s), %s", r.File, len(r.Tokens), r.Model, r.Engine, r.Wall, r.WallRate, how)
+	if len(r.Cycles) > 0 {
+		a.note("prompt of %d tokens and the first of the text: %d cycles", len(t.prompt), r.Prefill)
+	}
+	if n := len(r.Cycles); n > 1 {
+		a.note("%d cycles a token after it: %.4g tokens/s at %g MHz", (t.last-r.Prefill)/(n-1), r.Rate, r.ClockMHz)
+	}
+	if r.Checked != checkOff && len(r.Tokens) > 0 {
+		a.note("checked: %d values equal to the integer arithmetic", r.Compared)
+	}
+}

@@ -1,0 +1,108 @@
+package compile
+
+import (
+	"context"
+	"fmt"
+
+	"ohmloom/gen/model"
+	"ohmloom/hw"
+	"ohmloom/hw/device"
+)
+
+// Command is what begins a run of the chip.
+type Command struct {
+	Tokens      int    // to write, 0 .. 2^32-1
+	Limit       int    // watchdog: cycles without a token, 0 .. 2^32-1; 0: none
+	InverseTemp int    // floor(16/temperature + 1/2), 1 .. 255; 0: greedy
+	Seed        uint32 // of the sampler, not 0; greedy text has none
+}
+
+// Command is the beat of stream cmd for a run from the first instruction on, of a new sequence.
+func (p *Compiled) Command(c Command) hw.Beat {
+	e := p.Model.Embedding
+	return hw.Beat{{0}, {uint64(c.Tokens)}, {uint64(c.Limit)}, {1}, {uint64(c.InverseTemp)}, {uint64(e.M)}, {uint64(e.S)}, {uint64(c.Seed)}}
+}
+
+// Row is a row of the embedding table as stream row takes it.
+func (p *Compiled) Row(token int) []hw.Beat {
+	var beats []hw.Beat
+	row, lanes := p.Model.Embedding.Row(token), p.Chip.Lanes
+	for i := 0; i < len(row); i += lanes {
+		beat := make([]uint64, lanes)
+		for j := i; j < min(i+lanes, len(row)); j++ {
+			beat[j-i] = uint64(uint8(row[j]))
+		}
+		beats = append(beats, hw.Beat{beat})
+	}
+	return beats
+}
+
+// Projector is the arithmetic of the chip's crossbars: exact products where they lose nothing,
+// else those of package device with the description's effects, each matrix cut into blocks as
+// the plan has it. Products of a matrix are counted from the first on, which numbers read noise.
+// Errors are those of device.Make.
+func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
+	if p.exact() {
+		return model.Project, nil
+	}
+	arrays := map[string]*array{}
+	for _, op := range p.Plan.Ops {
+		for i, m := range op.Matrices {
+			a := &array{}
+			for rb, row := range op.PE[i] {
+				var tables []*device.Tables
+				for cb, pe := range row {
+					t, err := p.tables(ctx, m.Name, rb, cb, uint64(op.Bank*p.Plan.Chip.BankPEs()+pe))
+					if err != nil {
+						return nil, fmt.Errorf("%s: %w", m.Name, err)
+					}
+					tables = append(tables, t)
+				}
+				a.blocks = append(a.blocks, tables)
+			}
+			arrays[m.Name] = a
+		}
+	}
+	return func(w model.Matrix, y []int8) []int32 { return arrays[w.Name].multiply(w.Out, y) }, nil
+}
+
+// exact reports whether every conversion gives the sum of its rows.
+func (p *Compiled) exact() bool {
+	x := p.Chip.Bank.Crossbar
+	return x.Effects.Ideal() && !x.Effects.Separate && (x.Step == hw.StepIdeal || x.Step == hw.StepClip && 1<<(x.Bits-1)-1 >= x.Active)
+}
+
+// tables are those of one block of a matrix in a crossbar of its own.
+func (p *Compiled) tables(ctx context.Context, name string, rb, cb int, id uint64) (*device.Tables, error) {
+	x, w := p.Chip.Bank.Crossbar, matrix(p.Model, name)
+	spec := device.Spec{Effects: x.Effects, Shape: device.Shape{Rows: x.Rows, Cols: x.Cols, Converters: x.Converters(), Active: x.Active, Bits: x.Bits, Step: x.Step}}
+	var weights [][]int8
+	for o := cb * x.Cols; o < min((cb+1)*x.Cols, w.Out); o++ {
+		weights = append(weights, w.Row(o)[rb*x.Rows:min((rb+1)*x.Rows, w.In)])
+	}
+	return device.Make(ctx, spec, weights, id)
+}
+
+// array is a matrix in crossbars.
+type array struct {
+	blocks [][]*device.Tables // [row block][column block]
+	runs   int
+}
+
+func (a *array) multiply(out int, y []int8) []int32 {
+	shape := a.blocks[0][0].Shape
+	acc, x, sums := make([]int32, len(a.blocks[0])*shape.Cols), make([]int8, shape.Rows), make([]int32, shape.Cols)
+	first := uint32(a.runs * shape.Conversions())
+	a.runs++
+	for b, row := range a.blocks {
+		clear(x)
+		copy(x, y[b*shape.Rows:])
+		for i, t := range row {
+			t.Multiply(x, first, sums)
+			for c, s := range sums {
+				acc[i*shape.Cols+c] += s
+			}
+		}
+	}
+	return acc[:out]
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"ohmloom/gen/arch"
+)
+
+// Defaults of a sequencer: buffers are what a decoder layer needs, words hold its program for
+// some thirty layers without a loop.
+const (
+	defaultWords   = 256
+	defaultBuffers = 7
+)
+
+// sequencer is what makes a whole chip of the halves, which must be there and be such that it
+// can run them.
+func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
+	if n == nil {
+		return nil
+	}
+	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), Pos: n.pos()}
+	if l.broken {
+		return s
+	}
+	lacks := func(rng hcl.Range, summary, value, allowed, suggestion string) {
+		l.add(Error, rng, Diagnostic{Summary: summary, In: n.in, Value: value, Allowed: allowed, Suggestion: suggestion})
+	}
+	switch a := c.Attention; {
+	case a == nil:
+		lacks(n.rng, "A whole chip needs a decode engine", "", "", `add attention { ... } with decode = "spread"`)
+	case chip.child("attention").wanting("decode"):
+	case a.Decode == "":
+		lacks(chip.child("attention").rng, "A whole chip needs a decode engine", "a bare array", `decode = "column" or decode = "spread"`, `add decode = "spread"`)
+	case a.Engines > 1:
+		lacks(chip.child("attention").at("engines"), "A whole chip has one attention engine", fmt.Sprint(a.Engines), "engines = 1", "remove engines")
+	}
+	switch p := c.PIM; {
+	case p == nil:
+		lacks(n.rng, "A whole chip needs PIM banks", "", "", "add pim { ... } with banks = ...")
+	case p.Bank == nil:
+		lacks(chip.child("pim").rng, "A whole chip needs PIM banks", "one tile", "pim with "+oneOf(bankAttrs), "add banks = ..., tiles = ... and pes = ...")
+	case p.Bank.Count > maxChipBanks:
+		lacks(chip.child("pim").at("banks"), "Too many banks for a sequencer", fmt.Sprint(p.Bank.Count), fmt.Sprintf("1 .. %d", maxChipBanks),
+			fmt.Sprintf("use %d banks of more tiles", maxChipBanks))
+	}
+	switch m := l.chosen; {
+	case m == nil:
+		lacks(n.rng, "A whole chip needs the shape of its model", "", "", `name one: model = "file.safetensors", or write model "name" { ... }`)
+	case m.Vocab < 1 || m.Vocab > maxChipVocab:
+		lacks(n.rng, "The output head needs the model's vocabulary", fmt.Sprintf("vocab = %d in model %q", m.Vocab, m.Name),
+			fmt.Sprintf("1 .. %s", thousands(maxChipVocab)), "add vocab = ... to the model")
+	case m.Gated:
+		lacks(n.rng, "A whole chip has no gated feed-forward block", fmt.Sprintf("model %q", m.Name), "models without a third matrix", "")
+	}
+	return s
+}
+
+// Most banks and rows of the embedding table that instructions can name.
+const (
+	maxChipBanks = 16
+	maxChipVocab = 65_536
+)
