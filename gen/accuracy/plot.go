@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -49,6 +50,10 @@ func Sweep(c Crossbars, rows, bits []int) ([]Crossbars, error) {
 // colours tell curves apart, also for the colour-blind (Okabe and Ito).
 var colours = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255}}
 
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.PyramidGlyph{}}
+
+var gridGrey = color.Gray{220}
+
 // Plot draws bits per character over ADC bits as SVG: a curve for each number of rows in the
 // order of the points, and a dashed line for exact products. The same points give the same
 // bytes.
@@ -56,8 +61,15 @@ func Plot(title string, exact float64, points []Point) ([]byte, error) {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "ADC bits", "bits per character"
 	p.X.Tick.Marker = plot.TickerFunc(wholeBits)
-	p.Legend.Top = true
-	p.Add(plotter.NewGrid())
+	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font,
+		&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		f.Variant = "Sans"
+	}
+	// Words begin beside their lines, so that a viewer's wider font does not run into them.
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.Padding = true, true, 3.6*vg.Inch, vg.Points(4)
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = gridGrey, gridGrey
+	p.Add(grid)
 	var rows []int
 	curves := map[int]plotter.XYs{}
 	low, high := math.Inf(1), math.Inf(-1)
@@ -73,7 +85,8 @@ func Plot(title string, exact float64, points []Point) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		line.Color, dots.Color, dots.Shape = colours[i%len(colours)], colours[i%len(colours)], draw.CircleGlyph{}
+		line.Color, dots.Color, dots.Shape = colours[i%len(colours)], colours[i%len(colours)], shapes[i%len(shapes)]
+		dots.Radius = vg.Points(float64(5 - min(i, 3))) // a later curve lets an earlier one show
 		line.Width = vg.Points(1.5)
 		p.Add(line, dots)
 		p.Legend.Add(fmt.Sprintf("%d rows", r), line, dots)
