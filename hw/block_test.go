@@ -116,6 +116,9 @@ func TestResetInMidWorkStartsAnew(t *testing.T) {
 		for seed := int64(0); seed < 12; seed++ {
 			r := rand.New(rand.NewSource(seed))
 			b := entry.Random(r)
+			if _, ok := b.(hw.WritablePE); ok {
+				continue // what is written stays written
+			}
 			m, e := start(t, b, uint64(seed), engines[0])
 			in, out := make([]uint64, verify.ShapeOf(m).InWords), make([]uint64, verify.ShapeOf(m).OutWords)
 			writes := wordOf(m, "program_valid") // what is written into a program memory stays there

@@ -45,6 +45,9 @@ type Crossbar struct {
 	Bits       int    // bits of a code, 1..16; ideal ignores it
 	Step       string // StepIdeal, StepClip or StepFull
 
+	Writable  bool // rows can be programmed, by pulses from a WritablePE
+	Tolerance int  // of a verified pair, in 1/256 ON cells, 0..1023; with Writable
+
 	// Which effects are on is part of the structure, and Effects.LSB; how large they are, the
 	// seed and the weights are in loaded tables.
 	Effects device.Effects
@@ -84,6 +87,9 @@ func (b Crossbar) suffix() string {
 	}
 	if s.Separate {
 		adc += "_sep"
+	}
+	if b.Writable {
+		effects += fmt.Sprintf("w%d", b.Tolerance)
 	}
 	if effects != "" {
 		adc += "_" + effects
@@ -133,6 +139,12 @@ func (b Crossbar) Check() error {
 	}
 	if err := b.spec().Check(); err != nil {
 		return fmt.Errorf("crossbar: %w", err)
+	}
+	if b.Writable {
+		if e := b.Effects; e.WireRow > 0 || e.WireCol > 0 {
+			return fmt.Errorf("crossbar: wire_row is %g and wire_col %g: a crossbar that can be written has far_row and far_col only", e.WireRow, e.WireCol)
+		}
+		return inRange("crossbar", "tolerance", b.Tolerance, 0, 1023)
 	}
 	return nil
 }
@@ -184,7 +196,12 @@ func (b Crossbar) Streams() (in, out []Stream) {
 	y := Stream{Name: "y", Fixed: true, Doc: "codes of the conversion 1 cycle ago", Fields: []Field{
 		{"code", ir.Vec(b.Converters(), b.codeBits()), true, "code of each converter"},
 	}}
-	return []Stream{x}, []Stream{y}
+	in, out = []Stream{x}, []Stream{y}
+	if b.Writable {
+		p, v := b.writeStreams()
+		in, out = append(in, p), append(out, v)
+	}
+	return in, out
 }
 
 func (b Crossbar) Build(lib *Lib) *ir.Module {
@@ -194,17 +211,38 @@ func (b Crossbar) Build(lib *Lib) *ir.Module {
 	return lib.module("crossbar", b.Name(), doc, func(m *ir.Module) {
 		in, out := b.Streams()
 		x := input(m, in[0])
-		code := m.DataReg("code", ir.Vec(b.Converters(), b.codeBits()))
 		// An idle crossbar drives no row, which spares simulators its sums.
-		rows := x.fields[1].And(x.valid)
-		code.SetEn(x.valid, b.codes(m, x.valid, func(cells string) *ir.Node { return b.sums(m, cells, rows, x.fields[0]) }))
+		rows, step := x.fields[1].And(x.valid), x.fields[0]
+		var write *writePath
+		if b.Writable {
+			write = b.newWritePath(m, in[1])
+			rows, step = rows.Or(write.probes), write.valid.Mux(write.step, step)
+		}
+		mems := map[string]*ir.Mem{}
+		pos, neg := b.columns(m, func(table string) *ir.Node {
+			mems[table] = b.cells(m, table)
+			return b.sums(m, table, mems[table], rows, step)
+		})
+		code := m.DataReg("code", ir.Vec(b.Converters(), b.codeBits()))
+		code.SetEn(x.valid, b.codes(m, x.valid, pos, neg))
 		drive(m, out[0], m.Reg("valid", ir.Bits(1), 0).Set(x.valid), code.Q)
+		if b.Writable {
+			write.build(mems, pos, neg, out[1])
+		}
 		if !b.Effects.Ideal() {
 			form := m.Mem(tableForm, 1, ir.Bits(64))
-			form.Loaded, form.Expect = true, []uint64{b.spec().Form()}
+			form.Loaded, form.Expect = true, []uint64{b.form()}
 		}
 		m.Macro = b.macro()
 	})
+}
+
+// form is what loaded tables must agree in with the crossbar.
+func (b Crossbar) form() uint64 {
+	if b.Writable {
+		return b.spec().Form() + 1
+	}
+	return b.spec().Form()
 }
 
 // converters counts each of a pair; adcBits is the width of one.

@@ -7,18 +7,21 @@ import (
 	"ohmloom/ir"
 )
 
-// codes is what the converters make of the column sums of a conversion, sums giving those of
-// one table.
-func (b Crossbar) codes(m *ir.Module, valid *ir.Node, sums func(table string) *ir.Node) *ir.Node {
-	var pos, neg *ir.Node
+// columns is the column sums of a conversion, sums giving those of one table: of both halves
+// with separate conversions, else their difference and nil.
+func (b Crossbar) columns(m *ir.Module, sums func(table string) *ir.Node) (pos, neg *ir.Node) {
 	if b.differs() {
-		pos = sums(tableDiff)
-	} else {
-		pos, neg = sums(tablePos), sums(tableNeg)
-		if b.Step == StepIdeal || !b.Effects.Separate {
-			pos, neg = pos.Sub(neg), nil
-		}
+		return sums(tableDiff), nil
 	}
+	pos, neg = sums(tablePos), sums(tableNeg)
+	if b.Step == StepIdeal || !b.Effects.Separate {
+		return pos.Sub(neg), nil
+	}
+	return pos, neg
+}
+
+// codes is what the converters make of the column sums.
+func (b Crossbar) codes(m *ir.Module, valid, pos, neg *ir.Node) *ir.Node {
 	if b.Step == StepIdeal {
 		return pos.Trunc(b.codeBits())
 	}

@@ -51,7 +51,12 @@ func (b CrossbarPE) Streams() (in, out []Stream) {
 		{"data", ir.Vec(b.Lanes, 8), true, "int8 elements"},
 	}}
 	_, out = ShiftAdd{b.Crossbar}.Streams()
-	return []Stream{x}, out
+	in = []Stream{x}
+	if b.Writable { // passed on to and from the crossbar
+		p, v := b.writeStreams()
+		in, out = append(in, p), append(out, v)
+	}
+	return in, out
 }
 
 func (b CrossbarPE) Build(lib *Lib) *ir.Module {
@@ -80,6 +85,14 @@ func (b CrossbarPE) Build(lib *Lib) *ir.Module {
 			rows = rows.And(b.decoder(m, nextGroup, groupEnd))
 		}
 		pair := m.Instance("u_xbar", b.Crossbar.Build(lib)).In("x_valid", issue).In("x_step", step).In("x_rows", rows)
+		if b.Writable {
+			p := input(m, in[1])
+			pair.In("p_valid", p.valid)
+			for i, f := range in[1].Fields {
+				pair.In("p_"+f.Name, p.fields[i])
+			}
+			drive(m, out[1], m.OutOf(pair, "v_valid"), m.OutOf(pair, "v_ok"))
+		}
 		late := func(name string, n *ir.Node) *ir.Node { return m.DataReg(name, n.Type).Set(n) }
 		add.In("x_valid", m.OutOf(pair, "y_valid")).In("x_code", m.OutOf(pair, "y_code")).
 			In("x_plane", late("code_plane", plane.Not())).

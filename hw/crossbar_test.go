@@ -68,7 +68,11 @@ func TestEffectsAgreeInEveryEngine(t *testing.T) {
 // box for Yosys.
 func TestEffectsAreAcceptedByTheTools(t *testing.T) {
 	tools.NeedForTest(t, "verilator", "iverilog", "yosys")
+	blocks := []hw.Loaded{writable(device.Effects{Variation: 0.1, ReadNoise: 0.3}), writable(device.Effects{Separate: true})}
 	for _, b := range effective() {
+		blocks = append(blocks, b)
+	}
+	for _, b := range blocks {
 		d := ir.NewDesign(b.Build(hw.NewLib(nil)))
 		out, err := rtl.Emit(d, rtl.Options{Image: b.Image(d.Top.Name)})
 		if err != nil {

@@ -8,6 +8,7 @@ var Table = []Entry{
 	{"crossbar", "differential pair with DACs and converters", func(r *rand.Rand) Block { return randomCrossbar(r, 13) }, crossbarWork},
 	{"shift_add", "codes to sums over planes and row groups", func(r *rand.Rand) Block { return ShiftAdd{randomCrossbar(r, 9)} }, shiftAddWork},
 	{"crossbar_pe", "processing element of the PIM side", randomCrossbarPE, crossbarPEWork},
+	{"writable_pe", "crossbar PE that programs and verifies its weights", randomWritablePE, writablePEWork},
 	{"requantise", "sums to activations", randomRequantise, requantiseWork},
 	{"chip", "a program, banks, attention engine and all that writes text", randomChip, chipWork},
 	{"sequencer", "runs programs: fetch, decode, control", randomSequencer, sequencerWork},

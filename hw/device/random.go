@@ -19,12 +19,16 @@ const (
 	draws // how many there are
 )
 
+// drawPulses is the only draw of a pair.
+const drawPulses = 0
+
 // Parts of a crossbar that have draws.
 const (
 	partPos = iota
 	partNeg
 	partConverter
 	partCrossbar
+	partPair
 )
 
 // stream is the source of the random numbers of one cell or one converter.
