@@ -93,8 +93,16 @@ func (l *loader) fitModel(p, pim *node, prog *arch.Program, hw *arch.PIM) {
 		return 1, 1
 	})
 	l.fitCases(p, prog, inputs, hw.Crossbar.Rows)
+	for _, op := range ops {
+		for _, m := range op.Matrices {
+			whole = whole && m.In == op.Matrices[0].In
+		}
+	}
+	if !whole {
+		return // no such model: whoever loads the weights says what is wrong
+	}
 	var none *mapping.NoRoom
-	if _, err := mapping.Place(mapping.Of(hw), ops); whole && errors.As(err, &none) {
+	if _, err := mapping.Place(mapping.Of(hw), ops); errors.As(err, &none) {
 		d := Diagnostic{Summary: "The model does not fit into the banks", In: p.in, Value: none.Error(),
 			Allowed: fmt.Sprintf("%d PEs: banks x tiles x pes (%s)", none.Have, position(pim.rng))}
 		if none.Table == "" {
@@ -105,11 +113,15 @@ func (l *loader) fitModel(p, pim *node, prog *arch.Program, hw *arch.PIM) {
 	}
 }
 
+// hugeMatrix bounds a side of a matrix; what is larger fits nowhere, and products of sizes stay
+// numbers.
+const hugeMatrix = 1 << 22
+
 // matrix is the shape of a projection in a checkpoint, or nil.
 func matrix(shapes map[string]tensorShape, layer int, projection string) []int {
 	s, ok := shapes[strings.Join([]string{"layers", fmt.Sprint(layer), projection + matrixSuffix}, ".")]
 	if !ok || len(s.Shape) != 2 || s.Shape[0] < 1 || s.Shape[1] < 1 {
 		return nil
 	}
-	return s.Shape
+	return []int{min(s.Shape[0], hugeMatrix), min(s.Shape[1], hugeMatrix)}
 }
