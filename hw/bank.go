@@ -113,6 +113,9 @@ func (b Bank) Check() error {
 	if err != nil {
 		return err
 	}
+	if b.Crossbar.Writable {
+		return fmt.Errorf("bank: its crossbars are programmed by tables, not through a port")
+	}
 	if b.accBits() > 32 {
 		return fmt.Errorf("bank: sums over %d PEs need %d bits, allowed are 32", b.pes(), b.accBits())
 	}

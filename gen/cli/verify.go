@@ -60,7 +60,8 @@ func (a *app) verifyCmd() *cobra.Command {
 		Long: `Lint the Verilog with all warnings on, then run the hardware on all engines: the trained
 matrix and its golden activations when there is a program block, once as described, once with
 ideal converters and once for each case; random and extreme streams with random stalls against
-the arithmetic of the blocks; then all engines in lockstep on random inputs, every output of
+the arithmetic of the blocks (banks: every matrix of the model at every golden position, each
+result compared, then random operations with random stalls); then all engines in lockstep on random inputs, every output of
 every cycle compared. Measured cycles are held against the blocks' formulas. At a difference in
 lockstep the earliest differing register, a waveform and a replay command are given and the
 stimulus is shrunk. Exit code 1 on any difference. At most 20 wrong values are listed for each
