@@ -24,7 +24,10 @@ type chipTime struct {
 
 	free, recip int // the vector unit can begin; its reciprocal is there
 	row         *timedSlice
+	memory      *timedMemory // behind row, or nil: rows are always there
 	requests    []*requestTime
+	answered    int // of them
+	steps       []ChipStep
 
 	engine *timing
 	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
@@ -104,23 +107,41 @@ func (t *chipTime) exec(r *sequenceRun, w isa.Word) {
 		complete = t.request(w.Value(isa.Rows), true)
 	case isa.Load:
 		complete = t.load()
+		t.did(w, t.free-1)
 	case isa.Add:
 		complete = t.add(src)
+		t.did(w, t.free-1)
 	case isa.Norm:
 		complete = t.norm(dst)
+		t.did(w, t.written(t.Banks+writeVector))
 	case isa.Project:
 		complete = t.project(w.Value(isa.Bank), r.op(w), src, dst)
+		t.did(w, t.written(w.Value(isa.Bank)))
 	case isa.Attend:
-		complete = t.attend(r.first, w.Value(isa.Store) == 1, src, dst)
+		store := w.Value(isa.Store) == 1
+		complete = t.attend(r.first, store, src, dst)
+		if !store {
+			t.did(w, t.written(t.Banks+writeAttention))
+		}
 	case isa.Head:
 		complete = t.head(r.cmd[4][0] > 0, src)
+		t.did(w, t.drawn[len(t.drawn)-1])
 	case isa.Emit:
 		drawn := max(t.now, t.drawn[0])
 		t.drawn, t.drawFree = t.drawn[1:], drawn+1
 		complete = drawn + 1
 		t.end = max(t.end, complete)
+		t.did(w, complete)
 	}
 	t.now = complete + 2
+}
+
+func (t *chipTime) did(w isa.Word, last int) { t.steps = append(t.steps, ChipStep{w.Kind.Op, last}) }
+
+// written is the last beat that a writer wrote.
+func (t *chipTime) written(writer int) int {
+	done := t.writes[writer]
+	return done[len(done)-1]
 }
 
 // ends is the end of a run, and the beginning of the next; wrong says that an instruction was
@@ -317,6 +338,9 @@ func (t *chipTime) request(rows int, table bool) (made int) {
 		q.read = max(q.read, t.requests[n-1].done)
 	}
 	t.requests = append(t.requests, q)
+	if t.memory != nil {
+		t.memory.ask(made+1, q.left)
+	}
 	t.end = max(t.end, made+1)
 	return made
 }
@@ -329,15 +353,15 @@ type rowTime struct {
 
 // front is the request that is being answered.
 func (s *rowTime) front() (*requestTime, int) {
-	for i, q := range s.t.requests {
-		if q.left > 0 {
-			if q.table != s.head {
-				panic("hw: rows are used in another order than they were asked for")
-			}
-			return q, i
-		}
+	i := s.t.answered
+	if i == len(s.t.requests) {
+		panic("hw: rows are used before they were asked for")
 	}
-	panic("hw: rows are used before they were asked for")
+	q := s.t.requests[i]
+	if q.table != s.head {
+		panic("hw: rows are used in another order than they were asked for")
+	}
+	return q, i
 }
 
 func (s *rowTime) offered() int {
@@ -351,6 +375,7 @@ func (s *rowTime) taken(at int) {
 	if q.left--; q.left > 0 {
 		return
 	}
+	s.t.answered++
 	if q.done = at; i+1 < len(s.t.requests) {
 		s.t.requests[i+1].read = max(s.t.requests[i+1].read, at)
 	}

@@ -25,6 +25,7 @@ type estimateFlags struct {
 	phase   string
 	chips   int
 	noHead  bool
+	latency int
 	csv     bool
 	why     string
 }
@@ -39,6 +40,7 @@ type estimateResult struct {
 	Phase           string          `json:"phase"`
 	Tokens          int             `json:"tokens"`
 	Cycles          float64         `json:"cycles"`
+	RTLExact        bool            `json:"rtl_exact"` // a whole chip's own time: that of its RTL
 	Seconds         float64         `json:"seconds"`
 	TokensPerSecond float64         `json:"tokens_per_second"`
 	Joules          float64         `json:"joules"`
@@ -100,7 +102,9 @@ func (a *app) estimateCmd() *cobra.Command {
 		Short: "Estimate time and energy of a model on the described chip, or print PIM-LLM's tables",
 		Long: `Add up what a model takes on the chip: cycles from the closed forms of the blocks, energy from
 the technology's constants, split by part and layer kind, with the bound of each. --why KEY
-prints how a number came to be, down to constants and their sources. With no FILE the chip is
+prints how a number came to be, down to constants and their sources. The cycles of a whole chip,
+with a sequencer and the KV cache on chip, that runs the model it is described for are those of
+its RTL (rtl_exact). With no FILE the chip is
 ohmloom's at the size of PIM-LLM (arXiv 2504.01994): 32 x 32 multipliers, 100 MHz, 256 x 256
 crossbars, LPDDR5-6400 x32. MACs count as one operation; words per battery are for 5 Wh and 1.5
 tokens a word.
@@ -134,6 +138,7 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 	fl.StringVar(&f.phase, "phase", estimate.Decode, "decode (one token) or prefill (a prompt of --context tokens)")
 	fl.IntVar(&f.chips, "chips", 1, "chips that share the model's matrices")
 	fl.BoolVar(&f.noHead, "no-head", false, "decoder layers only, as PIM-LLM counts")
+	fl.IntVar(&f.latency, "latency", 0, "`cycles` in which external memory answers a whole chip")
 	fl.BoolVar(&f.csv, "csv", false, "print the rows (--paper) or the parts as CSV")
 	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; an unknown one lists them all")
 	return a.varFlag(cmd)
@@ -157,7 +162,7 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 			context = defaultContext
 		}
 	}
-	r, err := h.Estimate(*in.model, context, f.phase, estimate.Options{NoHead: f.noHead, Chips: f.chips})
+	r, err := h.Estimate(*in.model, context, f.phase, estimate.Options{NoHead: f.noHead, Chips: f.chips, Latency: f.latency})
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -217,7 +222,7 @@ type estimateInput struct {
 // estimateOf is a result as printed.
 func estimateOf(r *estimate.Result, hash string) *estimateResult {
 	res := &estimateResult{Chip: r.Hardware.Name, Hash: hash, Technology: r.Hardware.Tech.Name, Model: r.Model.Name, Context: r.Context, Phase: r.Phase,
-		Tokens: r.Tokens, Cycles: r.Cycles.Value, Seconds: r.Seconds.Value, TokensPerSecond: r.TokensPerSecond.Value, Joules: r.Joules.Value,
+		Tokens: r.Tokens, Cycles: r.Cycles.Value, RTLExact: r.RTLExact, Seconds: r.Seconds.Value, TokensPerSecond: r.TokensPerSecond.Value, Joules: r.Joules.Value,
 		JoulesPerToken: r.JoulesPerToken.Value, TokensPerJoule: r.TokensPerJoule.Value, GOPS: r.GOPS.Value, GOPSPerWatt: r.GOPSPerWatt.Value,
 		WordsPerBattery: r.WordsPerBattery.Value, Pairs: r.Pairs.Value, ADCs: r.ADCs.Value, AnalogAreaMM2: r.AnalogArea.Value}
 	for _, m := range r.MACs {
@@ -271,6 +276,9 @@ func (a *app) estimateTables(r *estimateResult) {
 	a.note("%.0f crossbar pairs, %.0f converters, %.0f mm2 of analog parts", r.Pairs, r.ADCs, r.AnalogAreaMM2)
 	fmt.Fprintf(a.out, "%s of %s at %d tokens on %s: %.0f cycles, %.4g tokens/s, %.4g mJ/token, %.4g tokens/J, %.4g GOPS, %.4g GOPS/W, %.3g words per battery\n",
 		r.Phase, r.Model, r.Context, r.Chip, r.Cycles, r.TokensPerSecond, 1e3*r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery)
+	if r.RTLExact {
+		a.note("cycles: the chip's own time, equal to its RTL's")
+	}
 	a.note("energy: constants of technology %q, cited and assumed unless their kind says otherwise; --why joules_per_token shows them", r.Technology)
 }
 

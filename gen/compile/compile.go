@@ -20,6 +20,8 @@ type Compiled struct {
 	Plan    *mapping.Plan // where the matrices are
 	Text    string        // the program in assembly
 	Program *isa.Program
+
+	layers, vocab int
 }
 
 // Compile puts m on the chip that c describes. What does not fit is an error that says what
@@ -33,24 +35,13 @@ func Compile(c *arch.Chip, m *model.Model) (*Compiled, error) {
 	if err := p.matches(c); err != nil {
 		return nil, err
 	}
-	ops := stageOrder(m)
-	plan, err := mapping.Place(mapping.Of(c.PIM), ops)
-	if err != nil {
-		return nil, fmt.Errorf("%s: the matrices of %s do not fit into the banks: %w", c.PIM.Pos, m.Name, err)
+	size := func(layer int, projection string) (out, in int) {
+		w := matrix(m, fmt.Sprintf("layers.%d.%s", layer, projection))
+		return w.Out, w.In
 	}
-	p.Plan = plan
-	for b := range plan.Banks {
-		p.Chip.Matrices = append(p.Chip.Matrices, lower.BankProgram(plan, b, func(op, i int) hw.BankMatrix { return p.matrix(plan.Ops[op].Matrices[i].Name) }))
+	if err := p.place(c, m.Name, m.Config.NLayers, m.Config.VocabSize, size, p.matrix); err != nil {
+		return nil, err
 	}
-	p.Text = p.text()
-	if p.Program, err = isa.Assemble(m.Name+".asm", p.Text); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Sequencer.Pos, err)
-	}
-	if n := len(p.Program.Words); n > p.Chip.Words {
-		return nil, fmt.Errorf("%s: the program of %s has %d instructions, the program memory holds %d; words = %d makes room",
-			c.Sequencer.Pos, m.Name, n, p.Chip.Words, n)
-	}
-	p.Chip.Program = p.Program.Codes()
 	var bias [][]int16
 	for l := range m.Config.NLayers {
 		for h := range m.Config.NHeads {
@@ -62,6 +53,50 @@ func Compile(c *arch.Chip, m *model.Model) (*Compiled, error) {
 		return nil, fmt.Errorf("%s: %w", c.Pos, err)
 	}
 	return p, nil
+}
+
+// Shaped is the chip that c describes with the program for its model's shape and with matrices
+// of the model's sizes, whose weights, scale and post-processing matrix gives (without their
+// places); the tables of the attention engine stay empty. Errors are those of Compile.
+func Shaped(c *arch.Chip, matrix func(name string, out, in int) hw.BankMatrix) (hw.Chip, error) {
+	m := c.Model
+	if m.Gated {
+		return hw.Chip{}, fmt.Errorf("%s: the feed-forward block of model %q is gated; whole chips have none", c.Sequencer.Pos, m.Name)
+	}
+	sizes := map[string]arch.Matrix{}
+	for _, x := range m.Matrices() {
+		sizes[x.Name] = x
+	}
+	p := &Compiled{Chip: lower.Whole(c)}
+	size := func(_ int, projection string) (out, in int) { return sizes[projection].Out, sizes[projection].In }
+	err := p.place(c, m.Name, m.Layers, m.Vocab, size, func(name string) hw.BankMatrix {
+		x := sizes[name[len(name)-2:]]
+		return matrix(name, x.Out, x.In)
+	})
+	return p.Chip, err
+}
+
+// place puts the matrices into the banks and writes the program.
+func (p *Compiled) place(c *arch.Chip, name string, layers, vocab int, size func(layer int, projection string) (out, in int), matrix func(name string) hw.BankMatrix) error {
+	p.layers, p.vocab = layers, vocab
+	plan, err := mapping.Place(mapping.Of(c.PIM), stageOrder(layers, size))
+	if err != nil {
+		return fmt.Errorf("%s: the matrices of %s do not fit into the banks: %w", c.PIM.Pos, name, err)
+	}
+	p.Plan = plan
+	for b := range plan.Banks {
+		p.Chip.Matrices = append(p.Chip.Matrices, lower.BankProgram(plan, b, func(op, i int) hw.BankMatrix { return matrix(plan.Ops[op].Matrices[i].Name) }))
+	}
+	p.Text = p.text()
+	if p.Program, err = isa.Assemble(name+".asm", p.Text); err != nil {
+		return fmt.Errorf("%s: %w", c.Sequencer.Pos, err)
+	}
+	if n := len(p.Program.Words); n > p.Chip.Words {
+		return fmt.Errorf("%s: the program of %s has %d instructions, the program memory holds %d; words = %d makes room",
+			c.Sequencer.Pos, name, n, p.Chip.Words, n)
+	}
+	p.Chip.Program = p.Program.Codes()
+	return nil
 }
 
 // matches says where the checkpoint differs from what the hardware is built for.
@@ -103,16 +138,13 @@ const (
 	outShift   = 23
 )
 
-// stageOrder is the model's operations stage by stage, in each those of all layers, so that an
+// stageOrder is a model's operations stage by stage, in each those of all layers, so that an
 // operation of the next layer is the next in the tables of its bank.
-func stageOrder(m *model.Model) []mapping.Op {
-	ops := mapping.Decoder(m.Config.NLayers, func(layer int, projection string) (out, in int) {
-		w := matrix(m, fmt.Sprintf("layers.%d.%s", layer, projection))
-		return w.Out, w.In
-	})
+func stageOrder(layers int, size func(layer int, projection string) (out, in int)) []mapping.Op {
+	ops := mapping.Decoder(layers, size)
 	var ordered []mapping.Op
 	for stage := range mapping.Stages() {
-		for layer := range m.Config.NLayers {
+		for layer := range layers {
 			ordered = append(ordered, ops[layer*mapping.Stages()+stage])
 		}
 	}

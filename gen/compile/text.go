@@ -18,7 +18,7 @@ var stages = []struct{ src, dst, count int }{{0, 1, 3}, {4, 5, 1}, {0, 6, 1}, {6
 // another in the tables of one bank, else one body a layer.
 func (p *Compiled) text() string {
 	var b strings.Builder
-	layers, vocab := p.Model.Config.NLayers, p.Model.Config.VocabSize
+	layers, vocab := p.layers, p.vocab
 	say := func(label, op, format string, a ...any) {
 		fmt.Fprintf(&b, "%-7s %-6s %s\n", label, op, fmt.Sprintf(format, a...))
 	}
@@ -30,7 +30,7 @@ func (p *Compiled) text() string {
 	}
 	for layer := range bodies {
 		mvm := func(stage int) {
-			s, at := stages[stage], p.place(stage, layer)
+			s, at := stages[stage], p.at(stage, layer)
 			say("", "mvm", "bank=%d op=%d layer=%d src=%d dst=%d count=%d", at.Bank, at.Index, flag(bodies == 1), s.src, s.dst, s.count)
 		}
 		say(fmt.Sprintf("layer%d:", layer), "norm", "dst=0")
@@ -55,17 +55,17 @@ func (p *Compiled) text() string {
 	return b.String()
 }
 
-// place is where an operation is.
-func (p *Compiled) place(stage, layer int) *mapping.Placed {
-	return &p.Plan.Ops[stage*p.Model.Config.NLayers+layer]
+// at is where an operation is.
+func (p *Compiled) at(stage, layer int) *mapping.Placed {
+	return &p.Plan.Ops[stage*p.layers+layer]
 }
 
 // regular reports that one body serves all layers.
 func (p *Compiled) regular() bool {
 	for stage := range stages {
-		first := p.place(stage, 0)
-		for layer := range p.Model.Config.NLayers {
-			if at := p.place(stage, layer); at.Bank != first.Bank || at.Index != first.Index+layer {
+		first := p.at(stage, 0)
+		for layer := range p.layers {
+			if at := p.at(stage, layer); at.Bank != first.Bank || at.Index != first.Index+layer {
 				return false
 			}
 		}

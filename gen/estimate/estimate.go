@@ -75,7 +75,8 @@ type Result struct {
 	Model    arch.Model
 	Context  int
 	Phase    string
-	Tokens   int // that the figures are for
+	Tokens   int  // that the figures are for
+	RTLExact bool // cycles are the chip's own, kind by kind, and those of its RTL
 
 	Cycles, Seconds, TokensPerSecond *Quantity
 	Joules, JoulesPerToken           *Quantity
@@ -94,6 +95,8 @@ type Result struct {
 type Options struct {
 	NoHead bool // the decoder layers only, as PIM-LLM counts
 	Chips  int  // chips that share the crossbar pairs; 0: one
+
+	Latency int // cycles in which external memory answers; of whole chips
 }
 
 // Estimate is what model m takes on the hardware at context l. Cycles are the blocks' closed
@@ -101,6 +104,10 @@ type Options struct {
 // behind: a step that takes a vector as it comes shows only the time from the vector's last
 // beat on. Else a step begins when the one before is done. Cost grows with the distinct steps
 // of a layer, in prefill also with l.
+//
+// A whole chip that runs the model it is described for is followed instruction by instruction
+// instead, at a cost that grows with l and the layers; its cycles are those of its RTL, in greedy
+// decode from one token to the next, in prefill from the command to the first token.
 func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Result, error) {
 	if l < 1 || l > 1<<20 {
 		return nil, fmt.Errorf("a context of %d; allowed are 1 to 1,048,576 tokens", l)
@@ -120,11 +127,19 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	if o.NoHead || m.Vocab == 0 {
 		t.heads = 0
 	}
+	if err := h.latencyError(m, l, o); err != nil {
+		return nil, err
+	}
 	if err := t.layer(); err != nil {
 		return nil, err
 	}
 	t.head()
-	return t.result(phase, pairs), nil
+	if h.exact(m, l, o) {
+		t.retime(phase, o.Latency)
+	}
+	r := t.result(phase, pairs)
+	r.RTLExact = h.exact(m, l, o)
+	return r, nil
 }
 
 // tally adds up one estimate.

@@ -19,6 +19,7 @@ type Hardware struct {
 	Pairs     int            // crossbar pairs on the chip; 0: as many as the model needs
 	Lanes     int            // elements a cycle of vector unit and output head, 1 .. 64
 	Tech      arch.Technology
+	Whole     *Whole // the chip itself, or nil: only its parts are described, or its time is not known
 }
 
 // FromChip is the hardware of a description.
@@ -35,6 +36,10 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 	if b := c.PIM.Bank; b != nil {
 		h.Bank = &hw.Bank{Rows: b.TileRows, Cols: b.TileCols, PEs: b.PEs, Lanes: c.PIM.Lanes, Crossbar: xbar}
 		h.Pairs = b.Count * b.TileRows * b.TileCols * b.PEs
+		var err error
+		if h.Whole, err = wholeOf(c); err != nil {
+			return nil, err
+		}
 		return h, h.checkEnergy()
 	}
 	h.PIM = &hw.PIM{RowBlocks: c.PIM.RowBlocks, ColBlocks: c.PIM.ColBlocks, Lanes: c.PIM.Lanes, Crossbar: xbar}

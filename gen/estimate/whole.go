@@ -1,0 +1,130 @@
+package estimate
+
+import (
+	"fmt"
+
+	"ohmloom/gen/arch"
+	"ohmloom/gen/compile"
+	"ohmloom/hw"
+	"ohmloom/hw/isa"
+)
+
+// Control is what the sequencer and waiting for one another take of a whole chip's time.
+const Control = "control"
+
+// Whole is a chip with a sequencer, whose own time is known: it equals that of its RTL.
+type Whole struct {
+	Chip  hw.Chip    // with the program for the model and matrices of its sizes
+	Model arch.Model // that the program is for
+}
+
+// maxSteps bounds what following a chip's time may cost: passes through a layer.
+const maxSteps = 1 << 16
+
+// wholeOf is the whole chip that c describes, or nil where its time is not known: it has no
+// sequencer, its cache is not on chip, its engine is not a spread one, or its model is gated.
+func wholeOf(c *arch.Chip) (*Whole, error) {
+	if c.Sequencer == nil || c.Model == nil || c.Model.Gated || c.Attention.Layers != c.Model.Layers {
+		return nil, nil
+	}
+	chip, err := compile.Shaped(c, func(_ string, out, _ int) hw.BankMatrix { return hw.BankMatrix{Weights: make([][]int8, out)} })
+	if err != nil || !chip.Timed() {
+		return nil, err
+	}
+	return &Whole{chip, *c.Model}, nil
+}
+
+// exact tells whether the chip's own time is the estimate.
+func (h *Hardware) exact(m arch.Model, tokens int, o Options) bool {
+	w := h.Whole
+	return w != nil && o.Chips < 2 && w.Model.Name == m.Name && tokens*m.Layers <= maxSteps
+}
+
+// retime takes the chip's own time in place of the closed forms, kind by kind; these say how a
+// kind's time is split. What others hide is taken from the parts that wait for them, the network
+// first, and what the closed forms do not have is Control.
+func (t *tally) retime(phase string, latency int) {
+	cycles := t.Whole.kinds(t.l, phase, latency)
+	for i := range t.bounds {
+		b := &t.bounds[i]
+		took := cycles[b.Kind]
+		b.Cycles = Cycles("cycles."+b.Kind, took, "hw.Chip.Steps")
+		if b.Limit.Value > b.Cycles.Value { // it goes on while others show
+			b.Limit = b.Cycles.As("limit." + b.Kind)
+		}
+		t.share(b.Kind, took)
+	}
+}
+
+// hidden are parts in the order in which others hide them.
+var hidden = []string{Network, Buffers, Vector, Softmax, ShiftAdd, Memory, Crossbar, Array}
+
+// share splits the cycles of a kind.
+func (t *tally) share(kind string, cycles int) {
+	rest := float64(cycles)
+	for _, p := range t.parts {
+		if p.Kind == kind && p.Cycles != nil {
+			rest -= p.Cycles.Value
+		}
+	}
+	for _, name := range hidden {
+		for i := range t.parts {
+			p := &t.parts[i]
+			if p.Kind != kind || p.Part != name || p.Cycles == nil || rest >= 0 {
+				continue
+			}
+			less := max(rest, -p.Cycles.Value)
+			rest -= less
+			key := p.Cycles.Key
+			p.Cycles = Sum(key, "cycles", p.Cycles.As(key+".alone"), Cycles(key+".hidden", int(less), "hw.Chip.Steps: while others work"))
+		}
+	}
+	if rest > 0 {
+		t.parts = append(t.parts, Part{Part: Control, Kind: kind, Cycles: Cycles("cycles."+kind+"."+Control, int(rest), "hw.Chip.Steps less the parts' closed forms")})
+	}
+}
+
+// kinds is the chip's cycles of a phase by kind: those of the last token of decode, or of all of
+// a prompt from the command on. A kind has what passes until its last result, from the result
+// before it in the program on.
+func (w *Whole) kinds(l int, phase string, latency int) map[string]int {
+	prompt, tokens := l, 1
+	if phase == Decode && l > 1 {
+		prompt, tokens = l-1, 2
+	}
+	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, latency))
+	cycles := map[string]int{}
+	projects := 0
+	for _, s := range steps {
+		kind := KindHead
+		switch s.Op {
+		case isa.Load:
+			projects = 0
+		case isa.Project:
+			kind = []string{KindQKV, KindOut, KindUp, KindDown}[projects%4]
+			projects++
+		case isa.Attend:
+			kind = KindAttention
+		case isa.Norm, isa.Add:
+			if s.Op == isa.Add || projects < 4*w.Model.Layers {
+				kind = KindNorm
+			}
+		}
+		if s.Last > now {
+			cycles[kind] += s.Last - now
+			now = s.Last
+		}
+	}
+	return cycles
+}
+
+// latencyError says why a latency of the external memory cannot be counted, or is nil.
+func (h *Hardware) latencyError(m arch.Model, tokens int, o Options) error {
+	if o.Latency < 0 || o.Latency > 1<<20 {
+		return fmt.Errorf("a memory latency of %d cycles; allowed are 0 to 1,048,576", o.Latency)
+	}
+	if o.Latency == 0 || h.exact(m, tokens, o) {
+		return nil
+	}
+	return fmt.Errorf("the latency of the external memory counts in the time of a whole chip, with a sequencer, spread attention and the KV cache on chip, that runs the model it is described for; chip %q does not", h.Name)
+}

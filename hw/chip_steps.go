@@ -1,0 +1,64 @@
+package hw
+
+import "ohmloom/hw/isa"
+
+// ChipStep is an instruction that gave a result.
+type ChipStep struct {
+	Op   int // Load, Norm, Add, Project, Attend, Head or Emit of package isa
+	Last int // the cycle of its last beat: written into the switch or the residual stream, or the token drawn or given
+}
+
+// Steps follows a run by the chip's own time, without looking at data: a prompt of so many
+// tokens, then so many greedy ones, as Cycles does and under the same conditions. The command
+// is taken in cycle 0. The external memory offers the first beat of an answer latency + 1
+// cycles after it took the request, and the rest one a cycle; answers follow one another
+// without a gap. Matrices need no more than their sizes. It costs time in the beats that move.
+func (b Chip) Steps(prompt, tokens, latency int) []ChipStep {
+	t := newChipTime(b)
+	t.memory = &timedMemory{latency: latency}
+	t.row = newTimedSlice(t.memory)
+	s := newSequence(b.sequencer(), func() Beat {
+		prompt--
+		return Beat{{0}, flag(prompt == 0)}
+	}, func() Beat { return Beat{{0}} })
+	s.exec, s.ends, s.most = t.exec, t.ends, 1<<62
+	s.run(Beat{{0}, {uint64(tokens)}, {0}, {1}, {0}, {0}, {0}, {0}})
+	return t.steps
+}
+
+// Timed tells whether Cycles and Steps are known: for spread attention with the cache on chip.
+func (b Chip) Timed() bool {
+	engine, ok := b.Attention.(Spread)
+	return ok && engine.Port == 0
+}
+
+// TokenSteps are the steps of the last token that a run wrote, and the cycle
+// in which the one before was given, or -1.
+func TokenSteps(steps []ChipStep) (last []ChipStep, before int) {
+	for i := len(steps) - 2; i >= 0; i-- {
+		if steps[i].Op == isa.Emit {
+			return steps[i+1:], steps[i].Last
+		}
+	}
+	return steps, -1
+}
+
+// timedMemory is the answers of a memory of fixed latency.
+type timedMemory struct {
+	latency  int
+	at, left []int // of each answer: its first beat can be offered, beats left
+	last     int
+}
+
+func (m *timedMemory) ask(at, beats int) {
+	m.at, m.left = append(m.at, at+1+m.latency), append(m.left, beats)
+}
+
+func (m *timedMemory) offered() int { return max(m.at[0], m.last+1) }
+
+func (m *timedMemory) taken(at int) {
+	m.last = at
+	if m.left[0]--; m.left[0] == 0 {
+		m.at, m.left = m.at[1:], m.left[1:]
+	}
+}
