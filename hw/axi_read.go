@@ -171,7 +171,9 @@ func (b AxiRead) Build(lib *Lib) *ir.Module {
 		s := b.split(m, req, held.Q)
 		lengths := m.Instance("u_lengths", Fifo{Depth: b.Outstanding, Lanes: 1, Width: 9}.Build(lib))
 		arReady, arPut, ar := slice(lib, m, "u_ar", ir.Bits(b.Address), ir.Bits(8))
-		may := s.active.And(held.Q.Not()).And(arReady).And(m.OutOf(lengths, "x_ready")).Named("asks")
+		open := m.Reg("open", ir.Bits(openBits), 0)
+		room := open.Q.Ltu(m.K(openBits, uint64(b.Outstanding))).Named("room")
+		may := s.active.And(held.Q.Not()).And(arReady).And(room).Named("asks")
 		s.step(may)
 		lengths.In("x_valid", may).In("x_data", s.ends.Cat(s.len))
 		arPut(may, s.addr, s.len)
@@ -205,14 +207,16 @@ func (b AxiRead) Build(lib *Lib) *ir.Module {
 		}
 		arFire := ar.valid.And(takeAR)
 		owes := ar.valid.And(takeAR.Not()).Or(ready.And(r.valid.Not()))
-		b.finish(m, out[2], may, answered, arFire.Or(fire), owes, limit, fire.Mux(code, m.K(faultBits, 0)))
+		b.finish(m, out[2], open, may, answered, arFire.Or(fire), owes, limit, fire.Mux(code, m.K(faultBits, 0)))
 	})
 }
 
-// finish gives fault, idle and expired: bursts begin and end, the bus moves or owes something.
-func (b AxiBursts) finish(m *ir.Module, fault Stream, begins, ends, moves, owes, limit, code *ir.Node) {
-	const w = 6
-	open := m.Reg("open", ir.Bits(w), 0)
+// openBits is the width of the number of bursts that are unanswered.
+const openBits = 5
+
+// finish counts the open bursts, and gives fault, idle and expired: bursts begin and end, the bus
+// moves or owes something.
+func (b AxiBursts) finish(m *ir.Module, fault Stream, open *ir.Reg, begins, ends, moves, owes, limit, code *ir.Node) {
 	open.SetEn(begins.Xor(ends), begins.Mux(open.Q.AddK(1), open.Q.AddK(-1)))
 	m.Out("idle", open.Q.EqK(0), "no burst is offered or unanswered")
 
@@ -267,21 +271,21 @@ func readFault(resp int, last, should bool) int {
 	return 0
 }
 
-// Cycles follows the bursts: one is offered in each cycle, when the list of those that are
-// unanswered has room, and answered one beat a cycle, from 2 cycles after it was put there on.
+// Cycles follows the bursts: one is cut in each cycle in which fewer than Outstanding are
+// unanswered, and answered one beat a cycle, from 2 cycles later on.
 func (b AxiRead) Cycles(in [][]Beat) int {
 	end := 0
-	var first []int // answers of burst i
+	var answered []int // the cycle after the last beat of burst i
 	request, free := 0, 0
 	for _, req := range in[0] {
 		push := request
 		for _, burst := range b.bursts(req) {
 			push++
-			if n := len(first) - b.Outstanding; n >= 0 {
-				push = max(push, first[n])
+			if n := len(answered) - b.Outstanding; n >= 0 {
+				push = max(push, answered[n])
 			}
-			first = append(first, max(push+2, free))
-			free = first[len(first)-1] + int(burst.beats)
+			free = max(push+2, free) + int(burst.beats)
+			answered = append(answered, free)
 			end = max(end, push+1, free)
 		}
 		request = push + 1

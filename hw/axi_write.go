@@ -53,10 +53,10 @@ func (b AxiWrite) Build(lib *Lib) *ir.Module {
 
 		s := b.split(m, req, held.Q)
 		lengths := m.Instance("u_lengths", Fifo{Depth: b.Outstanding, Lanes: 1, Width: 8}.Build(lib))
-		unanswered := m.Reg("unanswered", ir.Bits(6), 0) // their last beat was taken from x
-		open := m.Reg("begun", ir.Bits(6), 0)
+		unanswered := m.Reg("unanswered", ir.Bits(openBits), 0) // their last beat was taken from x
+		open := m.Reg("open", ir.Bits(openBits), 0)
 		awReady, awPut, aw := slice(lib, m, "u_aw", ir.Bits(b.Address), ir.Bits(8))
-		room := open.Q.Ltu(m.K(6, uint64(b.Outstanding))).Named("room")
+		room := open.Q.Ltu(m.K(openBits, uint64(b.Outstanding))).Named("room")
 		may := s.active.And(held.Q.Not()).And(awReady).And(room).Named("asks")
 		s.step(may)
 		lengths.In("x_valid", may).In("x_data", s.len)
@@ -81,13 +81,12 @@ func (b AxiWrite) Build(lib *Lib) *ir.Module {
 		owed := unanswered.Q.EqK(0).Not().Named("owed")
 		answered := answer.ready(owed)
 		unanswered.SetEn(sent.Xor(answered), sent.Mux(unanswered.Q.AddK(1), unanswered.Q.AddK(-1)))
-		open.SetEn(may.Xor(answered), may.Mux(open.Q.AddK(1), open.Q.AddK(-1)))
 		resp := answer.fields[0]
 		code := resp.EqK(axiDecodeError).Mux(m.K(faultBits, regs.BusDecodeError), m.K(faultBits, 0))
 		code = resp.EqK(axiSlaveError).Mux(m.K(faultBits, regs.BusSlaveError), code)
 		moves := aw.valid.And(takeAW).Or(w.valid.And(takeW)).Or(answered)
 		owes := aw.valid.Or(w.valid).Or(owed)
-		b.finish(m, out[2], may, answered, moves, owes, limit, answered.Mux(code, m.K(faultBits, 0)))
+		b.finish(m, out[2], open, may, answered, moves, owes, limit, answered.Mux(code, m.K(faultBits, 0)))
 	})
 }
 

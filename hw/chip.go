@@ -152,6 +152,7 @@ type chipping struct {
 	seq, net      *ir.Inst
 	unit, outputs *ir.Inst // vector unit, output head
 	draws, waits  *ir.Node // a token is chosen; rows are under way
+	embeds        *ir.Node // they are for the vector unit
 }
 
 // join connects output stream out of one instance to input stream in of another.
@@ -254,8 +255,8 @@ func (c *chipping) memory(row, fetch Stream) {
 
 	rows := slicedInput(c.lib, m, row)
 	who, waits := m.OutOf(order, "y_data"), m.OutOf(order, "y_valid")
-	c.waits = waits
 	table := who.Bit(tokenBits).Named("for_head")
+	c.waits, c.embeds = waits, waits.And(table.Not()).Named("embeds")
 	c.unit.In("emb_valid", rows.valid.And(waits).And(table.Not())).In("emb_data", rows.fields[0])
 	c.outputs.In("rows_valid", rows.valid.And(waits).And(table)).In("rows_data", rows.fields[0])
 	take := waits.And(table.Mux(m.OutOf(c.outputs, "rows_ready"), m.OutOf(c.unit, "emb_ready"))).Named("row_taken")
@@ -274,13 +275,21 @@ func (c *chipping) memory(row, fetch Stream) {
 func (c *chipping) host() {
 	m := c.m
 	c.seq.In("stop", m.In("stop", ir.Bits(1), "1: the run is to end early"))
-	reading, writing := m.OutOf(c.net, "reading"), m.OutOf(c.net, "writing")
+	reading, offering, writing := m.OutOf(c.net, "reading"), m.OutOf(c.net, "offering"), m.OutOf(c.net, "writing")
+	took, gave := m.OutOf(c.net, "took"), m.OutOf(c.net, "gave")
+	works := func(name string, first, readers, writer int) *ir.Node { // it takes beats, or has some and gave not all
+		took, gave := took.Elem(first), gave.Elem(writer)
+		n := m.Reg(name+"_has", ir.Bits(3), 0)
+		n.SetEn(took.Xor(gave), took.Mux(n.Q.AddK(1), n.Q.AddK(-1)))
+		return offering.Elems(first, readers).AnyOf(1).Or(n.Q.EqK(0).Not()).Named(name + "_works")
+	}
 	busy := make([]*ir.Node, busyUnits+c.Banks)
 	busy[busySequencer], busy[busyHead], busy[busyMemory] = m.OutOf(c.seq, "busy"), c.draws, c.waits
-	busy[busyVector] = reading.Elem(c.Banks + readAdd).Or(writing.Elem(c.Banks + writeVector))
-	busy[busyAttention] = reading.Elems(c.Banks+readQ, 3).AnyOf(1).Or(writing.Elem(c.Banks + writeAttention))
+	norms := writing.Elem(c.Banks + writeVector).And(reading.Elem(c.Banks + readAdd).Not()).And(c.embeds.Not())
+	busy[busyVector] = offering.Elem(c.Banks + readAdd).Or(norms).Named("vector_works")
+	busy[busyAttention] = works("attention", c.Banks+readQ, 3, c.Banks+writeAttention)
 	for i := range c.Banks {
-		busy[busyUnits+i] = reading.Elem(i).Or(writing.Elem(i))
+		busy[busyUnits+i] = works(fmt.Sprint("bank", i), i, 1, i)
 	}
 	m.Out("busy", busy[0].Join(busy[1:]...), "who works: sequencer, vector unit, attention, output head, memory, the banks")
 }

@@ -139,6 +139,8 @@ type switching struct {
 
 	writers []switchWriter
 	readers []switchReader
+
+	took, gave []*ir.Node // readers took, writers gave the last of a move
 }
 
 // switchWriter is a writer: what it does now, and the move that waits for it.
@@ -226,6 +228,7 @@ func (s *switching) write(in []Stream) {
 		from = append(from, s.number.Eq(w.buffer.Q).And(fire))
 		ends := fire.And(w.in.fields[1]).Named(fmt.Sprintf("w%d_ends", i))
 		done := ends.And(w.left.Q.EqK(0)).Named(fmt.Sprintf("w%d_done", i))
+		s.gave = append(s.gave, done)
 		free := w.valid.Q.Not().Or(done)
 		begin := s.begin.And(s.fields[2].Elem(i)).Named(fmt.Sprintf("w%d_begins", i))
 		dst, more := s.fields[3].ZExt(switchNumberBits), s.fields[4]
@@ -246,17 +249,24 @@ func (s *switching) write(in []Stream) {
 	s.buffers.Each("from", bits[0].Join(bits[1:]...)).In("last", last[0].Join(last[1:]...)).In("data", data[0].Join(data[1:]...))
 }
 
-// busy tells which readers and writers have a move to carry out.
+// busy tells what readers and writers are at, bit by bit.
 func (s *switching) busy() {
-	var readers, writers []*ir.Node
-	for _, r := range s.readers {
-		readers = append(readers, r.active.Q.Or(r.full.Q))
+	readers := func(name, doc string, of func(r switchReader) *ir.Node) {
+		var bits []*ir.Node
+		for _, r := range s.readers {
+			bits = append(bits, of(r))
+		}
+		s.m.Out(name, bits[0].Join(bits[1:]...), doc)
 	}
+	readers("reading", "readers that have a vector to take", func(r switchReader) *ir.Node { return r.active.Q.Or(r.full.Q) })
+	readers("offering", "readers that have a beat to take", func(r switchReader) *ir.Node { return r.full.Q })
+	s.m.Out("took", s.took[0].Join(s.took[1:]...), "readers that take the last beat of a vector")
+	var writing []*ir.Node
 	for _, w := range s.writers {
-		writers = append(writers, w.valid.Q)
+		writing = append(writing, w.valid.Q)
 	}
-	s.m.Out("reading", readers[0].Join(readers[1:]...), "readers that have a vector to take")
-	s.m.Out("writing", writers[0].Join(writers[1:]...), "writers that have a vector to give")
+	s.m.Out("writing", writing[0].Join(writing[1:]...), "writers that have a vector to give")
+	s.m.Out("gave", s.gave[0].Join(s.gave[1:]...), "writers that give the last beat of a move")
 }
 
 // read gives the words of the buffers to the readers.
@@ -268,6 +278,7 @@ func (s *switching) read(out []Stream) {
 		issue := r.active.Q.And(there.Pick(r.buffer.Q)).And(r.full.Q.Not().Or(r.take)).Named(fmt.Sprintf("r%d_reads", i))
 		ends := issue.And(atLast.Pick(r.buffer.Q)).Named(fmt.Sprintf("r%d_ends", i))
 		left := r.full.Q.And(r.take).And(r.last.Q).Named(fmt.Sprintf("r%d_done", i))
+		s.took = append(s.took, left)
 		begin := s.begin.And(s.fields[0].Elem(i))
 		r.active.SetEn(begin.Or(ends), begin)
 		r.buffer.SetEn(begin, s.from[i])

@@ -136,11 +136,11 @@ var Map = []Register{
 	{Name: "CYCLES", Offset: 0x100, Doc: "Length of the run. This and all below begin anew with a run and stay at their largest value.", Fields: all("value", "cycles in which it was running")},
 	{Name: "TOKENS", Offset: 0x104, Doc: "Tokens that the run has written.", Fields: all("value", "tokens")},
 	{Name: "CYCLES_SEQUENCER", Offset: 0x108, Doc: "Work of the sequencer.", Fields: all("value", "cycles in which it did not wait for the host")},
-	{Name: "CYCLES_VECTOR", Offset: 0x10c, Doc: "Work of the vector unit.", Fields: all("value", "cycles in which it had a vector to take from or give to the switch")},
-	{Name: "CYCLES_ATTENTION", Offset: 0x110, Doc: "Work of the attention engine.", Fields: all("value", "cycles in which it had a vector to take or to give")},
+	{Name: "CYCLES_VECTOR", Offset: 0x10c, Doc: "Work of the vector unit.", Fields: all("value", "cycles in which it added a vector or normed")},
+	{Name: "CYCLES_ATTENTION", Offset: 0x110, Doc: "Work of the attention engine.", Fields: all("value", "cycles from the first beat that it could take to the last that it gave")},
 	{Name: "CYCLES_HEAD", Offset: 0x114, Doc: "Work of output head and sampler.", Fields: all("value", "cycles from the command to the choice of a token")},
 	{Name: "CYCLES_MEMORY", Offset: 0x118, Doc: "Work of the memory port.", Fields: all("value", "cycles in which rows were under way")},
-	{Name: "CYCLES_BANK", Offset: 0x140, Count: MaxBanks, Doc: "Work of each PIM bank.", Fields: all("value", "cycles in which it had a vector to take or to give")},
+	{Name: "CYCLES_BANK", Offset: 0x140, Count: MaxBanks, Doc: "Work of each PIM bank.", Fields: all("value", "cycles from the first beat that it could take to the last that it gave")},
 }
 
 var irqs = []Field{

@@ -1,0 +1,169 @@
+package axi
+
+import (
+	"math/rand"
+
+	"ohmloom/ir/bits"
+)
+
+// Responses of AXI4.
+const (
+	Okay        = 0
+	SlaveError  = 2
+	DecodeError = 3
+)
+
+// Memory is a slave at the AXI4 master port Prefix*, of bytes from Base on. Bursts are answered in
+// order, reads and writes independently. An access beyond Data is answered with DECERR.
+type Memory struct {
+	Prefix  string // of the ports, as "m_axi_"
+	Base    uint64
+	Data    []byte
+	Rand    *rand.Rand
+	Latency int                            // most cycles from an address to the first beat, chosen for each burst
+	Fixed   bool                           // it is always Latency
+	Stall   float64                        // chance in each cycle that a beat is held back, or not taken
+	Respond func(addr uint64) (r int)      // response of the beat at an address that exists; nil: OKAY
+	Last    func(addr uint64, l bool) bool // what RLAST is, given what it should be; nil: that
+	Silent  bool                           // takes and gives nothing
+
+	Bursts, Beats int // read bursts taken, read beats given
+
+	cycle  int
+	reads  []job
+	r, b   channel
+	writes []job
+	done   int // bursts of w taken whole and not answered yet
+	bytes  int
+}
+
+// job is a burst that was taken.
+type job struct {
+	addr  uint64
+	beats int
+	ready int // cycle from which on it may be answered
+	resp  uint64
+}
+
+// Drive implements Agent.
+func (m *Memory) Drive(s *Signals) {
+	stalls := func() uint64 { return bits.Bool(!m.Silent && m.Rand.Float64() >= m.Stall) }
+	if s.Has(m.Prefix + "arvalid") {
+		if m.bytes = len(m.word(s, "rdata")); m.r.prefix == "" {
+			m.r = channel{prefix: m.Prefix + "r", fields: []string{"data", "resp", "last"}}
+		}
+		if len(m.reads) > 0 && m.cycle >= m.reads[0].ready && len(m.r.queue) == 0 {
+			m.answer()
+		}
+		s.Set(m.Prefix+"arready", stalls())
+		m.r.drive(s, m.Rand, m.stall())
+	}
+	if s.Has(m.Prefix + "awvalid") {
+		if m.bytes = len(m.word(s, "wdata")); m.b.prefix == "" {
+			m.b = channel{prefix: m.Prefix + "b", fields: []string{"resp"}}
+		}
+		s.Set(m.Prefix+"awready", stalls())
+		s.Set(m.Prefix+"wready", bits.Bool(len(m.writes) > m.done && stalls() == 1))
+		if m.done > 0 && m.cycle >= m.writes[0].ready && len(m.b.queue) == 0 {
+			m.b.queue = [][][]uint64{{{m.writes[0].resp}}}
+			m.writes, m.done = m.writes[1:], m.done-1
+		}
+		m.b.drive(s, m.Rand, m.stall())
+	}
+}
+
+func (m *Memory) word(s *Signals, field string) []uint64 { return s.Get(m.Prefix + field) }
+
+// stall is the chance that an answer is held back.
+func (m *Memory) stall() float64 {
+	if m.Silent {
+		return 1
+	}
+	return m.Stall
+}
+
+// respond is the response at an address.
+func (m *Memory) respond(addr uint64) uint64 {
+	switch {
+	case addr < m.Base || addr+uint64(m.bytes) > m.Base+uint64(len(m.Data)):
+		return DecodeError
+	case m.Respond != nil:
+		return uint64(m.Respond(addr))
+	}
+	return Okay
+}
+
+// answer queues the next beat of the first read.
+func (m *Memory) answer() {
+	j := &m.reads[0]
+	data, resp := make([]uint64, m.bytes), m.respond(j.addr)
+	for i := range data {
+		if resp == Okay {
+			data[i] = uint64(m.Data[j.addr-m.Base+uint64(i)])
+		} else {
+			data[i] = m.Rand.Uint64()
+		}
+	}
+	last := j.beats == 1
+	if m.Last != nil {
+		last = m.Last(j.addr, last)
+	}
+	m.r.queue = [][][]uint64{{data, {resp}, {bits.Bool(last)}}}
+	m.Beats++
+	j.addr += uint64(m.bytes)
+	if j.beats--; j.beats == 0 {
+		m.reads = m.reads[1:]
+	}
+}
+
+// begin is a burst that was taken now.
+func (m *Memory) begin(addr, len uint64) job {
+	late := m.Latency
+	if !m.Fixed && late > 0 {
+		late = m.Rand.Intn(late + 1)
+	}
+	return job{addr: addr, beats: int(len) + 1, ready: m.cycle + late}
+}
+
+// Observe implements Agent.
+func (m *Memory) Observe(s *Signals) error {
+	if s.Reset {
+		m.reads, m.writes, m.done = nil, nil, 0
+		m.r.queue, m.r.up, m.b.queue, m.b.up = nil, false, nil, false
+		return nil
+	}
+	m.cycle++
+	if s.Has(m.Prefix + "arvalid") {
+		m.r.observe(s)
+		if fires(s, m.Prefix+"ar") {
+			m.reads = append(m.reads, m.begin(s.One(m.Prefix+"araddr"), s.One(m.Prefix+"arlen")))
+			m.Bursts++
+		}
+	}
+	if s.Has(m.Prefix + "awvalid") {
+		m.b.observe(s)
+		if fires(s, m.Prefix+"aw") {
+			m.writes = append(m.writes, m.begin(s.One(m.Prefix+"awaddr"), s.One(m.Prefix+"awlen")))
+		}
+		if fires(s, m.Prefix+"w") {
+			m.store(s)
+		}
+	}
+	return nil
+}
+
+// store takes a beat of w.
+func (m *Memory) store(s *Signals) {
+	j := &m.writes[m.done]
+	resp := m.respond(j.addr)
+	for i, strobe := range m.word(s, "wstrb") {
+		if resp == Okay && strobe == 1 {
+			m.Data[j.addr-m.Base+uint64(i)] = byte(m.word(s, "wdata")[i])
+		}
+	}
+	j.resp = max(j.resp, resp)
+	j.addr += uint64(m.bytes)
+	if j.beats--; j.beats == 0 {
+		m.done++
+	}
+}
