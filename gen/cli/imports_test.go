@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/gen/arch", "hw/device ir/bits"},
 	{"ohmloom/gen/tools", "scripts"},
 	{"ohmloom/gen/model", ""},
+	{"ohmloom/gen/registers", "hw/regs"},
 	{"ohmloom/gen/mapping", "gen/arch hw/device ir/bits"},
 	{"ohmloom/gen/accuracy", "gen/model hw/device ir/bits"},
 	{"ohmloom/gen/config", "gen/arch gen/mapping gen/model hw/device ir/bits"},
@@ -41,10 +43,10 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom", "..."},
 }
 
-// libraries are the outside packages that only one layer may know.
+// libraries are the outside packages that only some packages may know.
 var libraries = map[string]string{
 	"github.com/hashicorp/hcl": "ohmloom/gen/config",
-	"github.com/dave/jennifer": "ohmloom/verify/gosim",
+	"github.com/dave/jennifer": "ohmloom/verify/gosim ohmloom/gen/registers",
 	"github.com/spf13/cobra":   "ohmloom/gen/cli",
 	"github.com/ebitengine":    "ohmloom/verify/verilated",
 }
@@ -82,7 +84,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		}
 		for _, d := range p.Imports {
 			for lib, only := range libraries {
-				if strings.HasPrefix(d, lib) && !within(p.ImportPath, only) {
+				if strings.HasPrefix(d, lib) && !slices.ContainsFunc(strings.Fields(only), func(pkg string) bool { return within(p.ImportPath, pkg) }) {
 					t.Errorf("%s imports %s, which is %s's business", p.ImportPath, d, only)
 				}
 			}

@@ -7,6 +7,7 @@ package axi
 import (
 	"fmt"
 	"math/rand"
+	"slices"
 
 	"ohmloom/ir"
 	"ohmloom/ir/bits"
@@ -103,6 +104,12 @@ func NewBench(e verify.Engine, top *ir.Module, agents ...Agent) *Bench {
 	return b
 }
 
+// Alias gives a port one more name.
+func (b *Bench) Alias(name, port string) {
+	p, _ := b.span(port)
+	b.at[name] = p
+}
+
 // AskReset asks for n cycles of reset from the next one on.
 func (b *Bench) AskReset(n int) { b.resets = n }
 
@@ -143,38 +150,71 @@ func (b *Bench) Until(most int, what string, done func() bool) error {
 	return nil
 }
 
-// channel is a source of beats at input ports: valid, the fields, and ready, an output.
-type channel struct {
-	prefix string
-	fields []string
-	queue  [][][]uint64 // beats, by field
-	up     bool         // the first is offered
+// Source feeds beats into the input ports Prefix + valid and fields, as Prefix + ready takes them.
+type Source struct {
+	Prefix string
+	Fields []string
+	Queue  [][][]uint64 // beats, by field
+	Rand   *rand.Rand
+	Stall  float64 // chance in each cycle that a beat is held back
+
+	up bool // the first is offered
 }
 
-// drive offers the first beat, unless chance holds it back, and noise while there is none.
-func (c *channel) drive(s *Signals, r *rand.Rand, stall float64) {
+// Drive implements Agent: it offers the first beat, and noise while there is none.
+func (c *Source) Drive(s *Signals) {
 	if s.Reset { // nobody looks at beats in a reset; they are offered again
 		c.up = false
-	} else if !c.up && len(c.queue) > 0 && r.Float64() >= stall {
+	} else if !c.up && len(c.Queue) > 0 && c.Rand.Float64() >= c.Stall {
 		c.up = true
 	}
-	s.Set(c.prefix+"valid", bits.Bool(c.up))
-	for i, f := range c.fields {
+	s.Set(c.Prefix+"valid", bits.Bool(c.up))
+	for i, f := range c.Fields {
 		if c.up {
-			s.Set(c.prefix+f, c.queue[0][i]...)
+			s.Set(c.Prefix+f, c.Queue[0][i]...)
 		} else {
-			s.Noise(r, c.prefix+f)
+			s.Noise(c.Rand, c.Prefix+f)
 		}
 	}
 }
 
-// observe tells whether the beat was taken.
-func (c *channel) observe(s *Signals) bool {
-	if c.up && s.One(c.prefix+"ready") == 1 {
-		c.up, c.queue = false, c.queue[1:]
-		return true
+// Observe implements Agent.
+func (c *Source) Observe(s *Signals) error {
+	if c.up && s.One(c.Prefix+"ready") == 1 {
+		c.up, c.Queue = false, c.Queue[1:]
 	}
-	return false
+	return nil
+}
+
+// Sink takes beats from output ports Prefix + valid and fields. Without Prefix + ready it takes
+// one in each cycle in which it is valid.
+type Sink struct {
+	Prefix string
+	Fields []string
+	Rand   *rand.Rand
+	Stall  float64 // chance in each cycle that a beat is not taken
+
+	Got [][][]uint64 // beats, by field
+}
+
+// Drive implements Agent.
+func (c *Sink) Drive(s *Signals) {
+	if s.Has(c.Prefix + "ready") {
+		s.Set(c.Prefix+"ready", bits.Bool(c.Rand.Float64() >= c.Stall))
+	}
+}
+
+// Observe implements Agent.
+func (c *Sink) Observe(s *Signals) error {
+	if s.Reset || s.One(c.Prefix+"valid") == 0 || s.Has(c.Prefix+"ready") && s.One(c.Prefix+"ready") == 0 {
+		return nil
+	}
+	var beat [][]uint64
+	for _, f := range c.Fields {
+		beat = append(beat, slices.Clone(s.Get(c.Prefix+f)))
+	}
+	c.Got = append(c.Got, beat)
+	return nil
 }
 
 // fires tells whether a beat of an output channel was taken.

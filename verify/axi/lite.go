@@ -20,33 +20,33 @@ type Lite struct {
 	Responses []uint64    // of the writes, in order
 	Answers   [][2]uint64 // of the reads: data and response
 
-	aw, w, ar channel
+	aw, w, ar Source
 }
 
 // QueueWrite and QueueRead start an access of 4 bytes, without waiting for it. strobes has a bit
 // for each byte.
 func (l *Lite) QueueWrite(addr, data uint32, strobes uint) {
-	l.aw.queue = append(l.aw.queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
+	l.aw.Queue = append(l.aw.Queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
 	s := []uint64{0, 0, 0, 0}
 	for i := range s {
 		s[i] = uint64(strobes >> i & 1)
 	}
-	l.w.queue = append(l.w.queue, [][]uint64{{uint64(data)}, s})
+	l.w.Queue = append(l.w.Queue, [][]uint64{{uint64(data)}, s})
 }
 
 func (l *Lite) QueueRead(addr uint32) {
-	l.ar.queue = append(l.ar.queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
+	l.ar.Queue = append(l.ar.Queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
 }
 
 // Drive implements Agent.
 func (l *Lite) Drive(s *Signals) {
-	if l.aw.prefix == "" {
-		l.aw.prefix, l.aw.fields = l.Prefix+"aw", []string{"addr", "prot"}
-		l.w.prefix, l.w.fields = l.Prefix+"w", []string{"data", "strb"}
-		l.ar.prefix, l.ar.fields = l.Prefix+"ar", []string{"addr", "prot"}
-	}
-	for _, c := range []*channel{&l.aw, &l.w, &l.ar} {
-		c.drive(s, l.Rand, l.Stall)
+	for _, c := range []struct {
+		source *Source
+		name   string
+		fields []string
+	}{{&l.aw, "aw", []string{"addr", "prot"}}, {&l.w, "w", []string{"data", "strb"}}, {&l.ar, "ar", []string{"addr", "prot"}}} {
+		c.source.Prefix, c.source.Fields, c.source.Rand, c.source.Stall = l.Prefix+c.name, c.fields, l.Rand, l.Stall
+		c.source.Drive(s)
 	}
 	s.Set(l.Prefix+"bready", bits.Bool(l.Rand.Float64() >= l.Stall))
 	s.Set(l.Prefix+"rready", bits.Bool(l.Rand.Float64() >= l.Stall))
@@ -54,8 +54,10 @@ func (l *Lite) Drive(s *Signals) {
 
 // Observe implements Agent.
 func (l *Lite) Observe(s *Signals) error {
-	for _, c := range []*channel{&l.aw, &l.w, &l.ar} {
-		c.observe(s)
+	for _, c := range []*Source{&l.aw, &l.w, &l.ar} {
+		if err := c.Observe(s); err != nil {
+			return err
+		}
 	}
 	if fires(s, l.Prefix+"b") {
 		l.Responses = append(l.Responses, s.One(l.Prefix+"bresp"))

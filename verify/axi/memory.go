@@ -31,7 +31,7 @@ type Memory struct {
 
 	cycle  int
 	reads  []job
-	r, b   channel
+	r, b   Source
 	writes []job
 	done   int // bursts of w taken whole and not answered yet
 	bytes  int
@@ -49,37 +49,34 @@ type job struct {
 func (m *Memory) Drive(s *Signals) {
 	stalls := func() uint64 { return bits.Bool(!m.Silent && m.Rand.Float64() >= m.Stall) }
 	if s.Has(m.Prefix + "arvalid") {
-		if m.bytes = len(m.word(s, "rdata")); m.r.prefix == "" {
-			m.r = channel{prefix: m.Prefix + "r", fields: []string{"data", "resp", "last"}}
-		}
-		if len(m.reads) > 0 && m.cycle >= m.reads[0].ready && len(m.r.queue) == 0 {
+		m.bytes = len(m.word(s, "rdata"))
+		if len(m.reads) > 0 && m.cycle >= m.reads[0].ready && len(m.r.Queue) == 0 {
 			m.answer()
 		}
 		s.Set(m.Prefix+"arready", stalls())
-		m.r.drive(s, m.Rand, m.stall())
+		m.offer(&m.r, s, "r", "data", "resp", "last")
 	}
 	if s.Has(m.Prefix + "awvalid") {
-		if m.bytes = len(m.word(s, "wdata")); m.b.prefix == "" {
-			m.b = channel{prefix: m.Prefix + "b", fields: []string{"resp"}}
-		}
+		m.bytes = len(m.word(s, "wdata"))
 		s.Set(m.Prefix+"awready", stalls())
 		s.Set(m.Prefix+"wready", bits.Bool(len(m.writes) > m.done && stalls() == 1))
-		if m.done > 0 && m.cycle >= m.writes[0].ready && len(m.b.queue) == 0 {
-			m.b.queue = [][][]uint64{{{m.writes[0].resp}}}
+		if m.done > 0 && m.cycle >= m.writes[0].ready && len(m.b.Queue) == 0 {
+			m.b.Queue = [][][]uint64{{{m.writes[0].resp}}}
 			m.writes, m.done = m.writes[1:], m.done-1
 		}
-		m.b.drive(s, m.Rand, m.stall())
+		m.offer(&m.b, s, "b", "resp")
 	}
 }
 
 func (m *Memory) word(s *Signals, field string) []uint64 { return s.Get(m.Prefix + field) }
 
-// stall is the chance that an answer is held back.
-func (m *Memory) stall() float64 {
+// offer drives an answer channel.
+func (m *Memory) offer(c *Source, s *Signals, name string, fields ...string) {
+	c.Prefix, c.Fields, c.Rand, c.Stall = m.Prefix+name, fields, m.Rand, m.Stall
 	if m.Silent {
-		return 1
+		c.Stall = 1
 	}
-	return m.Stall
+	c.Drive(s)
 }
 
 // respond is the response at an address.
@@ -108,7 +105,7 @@ func (m *Memory) answer() {
 	if m.Last != nil {
 		last = m.Last(j.addr, last)
 	}
-	m.r.queue = [][][]uint64{{data, {resp}, {bits.Bool(last)}}}
+	m.r.Queue = [][][]uint64{{data, {resp}, {bits.Bool(last)}}}
 	m.Beats++
 	j.addr += uint64(m.bytes)
 	if j.beats--; j.beats == 0 {
@@ -129,19 +126,23 @@ func (m *Memory) begin(addr, len uint64) job {
 func (m *Memory) Observe(s *Signals) error {
 	if s.Reset {
 		m.reads, m.writes, m.done = nil, nil, 0
-		m.r.queue, m.r.up, m.b.queue, m.b.up = nil, false, nil, false
+		m.r.Queue, m.b.Queue = nil, nil
 		return nil
 	}
 	m.cycle++
 	if s.Has(m.Prefix + "arvalid") {
-		m.r.observe(s)
+		if err := m.r.Observe(s); err != nil {
+			return err
+		}
 		if fires(s, m.Prefix+"ar") {
 			m.reads = append(m.reads, m.begin(s.One(m.Prefix+"araddr"), s.One(m.Prefix+"arlen")))
 			m.Bursts++
 		}
 	}
 	if s.Has(m.Prefix + "awvalid") {
-		m.b.observe(s)
+		if err := m.b.Observe(s); err != nil {
+			return err
+		}
 		if fires(s, m.Prefix+"aw") {
 			m.writes = append(m.writes, m.begin(s.One(m.Prefix+"awaddr"), s.One(m.Prefix+"awlen")))
 		}
