@@ -48,13 +48,9 @@ func (a *app) show(diags config.Diagnostics) error {
 
 // read is load without a word.
 func (a *app) read(ctx context.Context, args []string) (*description, error) {
-	vars := map[string]string{}
-	for _, v := range a.vars {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok || name == "" {
-			return nil, usage("--var %q: want name=value", v)
-		}
-		vars[name] = value
+	vars, err := a.variables()
+	if err != nil {
+		return nil, err
 	}
 	opts := config.Options{Vars: vars, Model: a.model}
 	if len(args) == 0 {
@@ -78,6 +74,19 @@ func (a *app) read(ctx context.Context, args []string) (*description, error) {
 	}
 	d.chip, d.diags = config.Load(ctx, args[0], opts)
 	return d, nil
+}
+
+// variables are those of --var.
+func (a *app) variables() (map[string]string, error) {
+	vars := map[string]string{}
+	for _, v := range a.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, usage("--var %q: want name=value", v)
+		}
+		vars[name] = value
+	}
+	return vars, nil
 }
 
 // maxStdin bounds a description read from standard input, bytes.

@@ -38,6 +38,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/gen/lower", "gen/arch gen/mapping hw hw/... ir ir/..."},
 	{"ohmloom/gen/compile", "gen/arch gen/lower gen/mapping gen/model hw hw/... ir ir/..."},
 	{"ohmloom/gen/estimate", "gen/arch gen/compile gen/estimate gen/estimate/... gen/lower gen/mapping gen/model hw hw/... ir ir/..."},
+	{"ohmloom/gen/sweep", "gen/arch gen/compile gen/estimate gen/lower gen/mapping gen/model hw hw/... ir ir/..."},
 	{"ohmloom/gen/report", "gen/arch gen/mapping hw/device ir ir/bits"},
 	{"ohmloom/gen/cli", "..."},
 	{"ohmloom", "..."},

@@ -53,7 +53,9 @@ type loader struct {
 	constant bool // expressions may not refer to anything (yet)
 	broken   bool // a part could not be read: don't complain of what is missing
 	written  map[string]string
-	chosen   *arch.Model // that the description runs, or nil
+	chosen   *arch.Model     // that the description runs, or nil
+	same     *arch.Model     // that all points of a sweep run, or nil
+	swept    map[string]bool // variables that a sweep varies; nil without one
 	diags    Diagnostics
 }
 
@@ -63,17 +65,10 @@ func newLoader(ctx context.Context, opts Options) *loader {
 
 func (l *loader) load(name string, src []byte) (*arch.Chip, Diagnostics) {
 	root := l.parse(name, src)
-	tree := l.tree(root, &language)
-	fallback := defaultTechnology
-	if own := tree.blocks["technology"]; len(own) == 1 {
-		fallback = own[0].label // who describes a single technology means it
-	}
-	l.addTechnologies(tree)
-	if tree.attrs["model"] != nil || l.opts.Model != "" {
-		l.addModels(tree)
-	}
+	tree, fallback := l.whole(root)
 	l.evaluate(tree)
 	chip := l.build(tree, root, fallback)
+	l.checkSweep(tree.child("sweep"))
 	l.unused(root)
 	if err := l.ctx.Err(); err != nil {
 		return nil, Diagnostics{{Severity: Error, Summary: "Reading the description was interrupted", Detail: err.Error()}}
@@ -86,9 +81,27 @@ func (l *loader) load(name string, src []byte) (*arch.Chip, Diagnostics) {
 	return chip, diags
 }
 
+// whole is the description that begins with root, with the library under it, and the
+// technology it means when it names none.
+func (l *loader) whole(root *sourceFile) (tree *node, technology string) {
+	tree = l.tree(root, &language)
+	technology = defaultTechnology
+	if own := tree.blocks["technology"]; len(own) == 1 {
+		technology = own[0].label // who describes a single technology means it
+	}
+	l.addTechnologies(tree)
+	if tree.attrs["model"] != nil || l.opts.Model != "" {
+		l.addModels(tree)
+	}
+	return tree, technology
+}
+
 // tree is the description that begins with root: its files checked against spec and merged.
 func (l *loader) tree(root *sourceFile, spec *blockSpec) *node {
 	files := l.include(root, nil)
+	if l.swept != nil {
+		l.swept = l.axesIn(files)
+	}
 	l.define(files)
 	var tree *node
 	for _, f := range files {

@@ -107,6 +107,10 @@ func (l *loader) addModels(tree *node) {
 
 // model is the model that the description runs: the one it names, else its only one.
 func (l *loader) model(tree *node) *arch.Model {
+	if l.same != nil {
+		m := *l.same
+		return &m
+	}
 	if tree.wanting("model") && l.opts.Model == "" {
 		return nil
 	}

@@ -21,6 +21,8 @@ type node struct {
 	attrs  map[string]*hclsyntax.Attribute
 	blocks map[string][]*node
 	values map[string]value
+	later  []*attrSpec // attributes that depend on the axes of a sweep
+	varies bool        // it or a block in it does
 }
 
 func newNode(spec *blockSpec, rng hcl.Range) *node {

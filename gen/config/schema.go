@@ -11,17 +11,20 @@ import (
 type kind int
 
 const (
-	kindInt     kind = iota // a whole number within min .. max
-	kindNumber              // any number within min .. max
-	kindString              // a string, one of enum if that is set
-	kindStrings             // a list of distinct strings, each one of enum
-	kindPath                // a file name, relative to the file that wrote it
-	kindBool                // true or false
-	kindPair                // two whole numbers, each within min .. max
+	kindInt        kind = iota // a whole number within min .. max
+	kindNumber                 // any number within min .. max
+	kindString                 // a string, one of enum if that is set
+	kindStrings                // a list of distinct strings, each one of enum
+	kindPath                   // a file name, relative to the file that wrote it
+	kindBool                   // true or false
+	kindPair                   // two whole numbers, each within min .. max
+	kindValues                 // a list of values of any kind
+	kindConditions             // true or false, or a list of them
 )
 
 func (k kind) String() string {
-	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name", "true or false", "two whole numbers"}[k]
+	return [...]string{"a whole number", "a number", "a string", "a list of strings", "a file name", "true or false", "two whole numbers",
+		"a list of values", "true or false, or a list of them"}[k]
 }
 
 // attrSpec says what one attribute may be. The specs below are the whole language: names,
@@ -111,7 +114,7 @@ var language = blockSpec{
 		{name: "include", label: "file or preset", many: true},
 		{name: "variable", label: "name", many: true},
 		{name: "locals", many: true},
-		chipSpec, modelSpec, technologySpec, verifySpec,
+		chipSpec, modelSpec, technologySpec, verifySpec, sweepSpec,
 	},
 }
 

@@ -19,13 +19,14 @@ const (
 
 // definition is a variable or a local. The file closest to the user defines it.
 type definition struct {
-	name  string
-	rng   hcl.Range
-	attr  *hclsyntax.Attribute // a local's expression, or a variable's default; may be nil
-	typ   cty.Type             // a variable's type, cty.NilType when not given
-	value cty.Value
-	state int // 0 not begun, 1 being evaluated, 2 done
-	used  bool
+	name   string
+	rng    hcl.Range
+	attr   *hclsyntax.Attribute // a local's expression, or a variable's default; may be nil
+	typ    cty.Type             // a variable's type, cty.NilType when not given
+	value  cty.Value
+	state  int // 0 not begun, 1 being evaluated, 2 done
+	used   bool
+	varies bool // a local that depends on an axis of a sweep
 }
 
 // scope holds what expressions may refer to.
@@ -64,7 +65,11 @@ func (l *loader) define(files []*sourceFile) {
 		}
 	}
 	for _, name := range l.scope.varNames {
-		l.setVariable(l.scope.vars[name])
+		if d := l.scope.vars[name]; l.swept[name] {
+			d.value, d.state = cty.DynamicVal, 2 // each point of the sweep has its own
+		} else {
+			l.setVariable(d)
+		}
 	}
 	l.unknownVars()
 	l.constant = false
@@ -245,6 +250,10 @@ func (l *loader) setLocal(d *definition, path []*definition) {
 		return
 	}
 	d.state, d.value = 1, cty.DynamicVal
+	if len(l.swept) > 0 && l.varies(d.attr.Expr) {
+		d.varies, d.state = true, 2
+		return
+	}
 	for _, t := range d.attr.Expr.Variables() {
 		if root, name := reference(t); root == "local" && l.scope.locals[name] != nil {
 			l.setLocal(l.scope.locals[name], append(path, d))

@@ -29,16 +29,14 @@ func (l *loader) evaluate(n *node) {
 	for i := range n.spec.attrs {
 		spec := &n.spec.attrs[i]
 		a := n.attrs[spec.name]
-		if a == nil {
-			continue
+		switch {
+		case a == nil:
+		case l.varies(a.Expr): // a sweep's points evaluate it
+			n.values[spec.name] = value{rng: a.Expr.Range()}
+			n.later = append(n.later, spec)
+		default:
+			l.assign(n, spec, a)
 		}
-		v, ok := l.eval(a.Expr, n.in, spec)
-		if ok && v.IsNull() {
-			continue // null means: as if it were not written
-		}
-		val := value{v: v, rng: a.Expr.Range()}
-		val.sound = ok && v.IsWhollyKnown() && l.admit(n, spec, a.Expr, v)
-		n.values[spec.name] = val
 	}
 	for _, b := range n.spec.blocks {
 		for _, c := range n.blocks[b.name] {
@@ -46,6 +44,18 @@ func (l *loader) evaluate(n *node) {
 		}
 	}
 	l.complete(n)
+}
+
+// assign gives n the value of attribute a.
+func (l *loader) assign(n *node, spec *attrSpec, a *hclsyntax.Attribute) {
+	v, ok := l.eval(a.Expr, n.in, spec)
+	if ok && v.IsNull() {
+		delete(n.values, spec.name) // null means: as if it were not written
+		return
+	}
+	val := value{v: v, rng: a.Expr.Range()}
+	val.sound = ok && v.IsWhollyKnown() && l.admit(n, spec, a.Expr, v)
+	n.values[spec.name] = val
 }
 
 // admit reports a value that its specification does not allow.
@@ -60,6 +70,14 @@ func (l *loader) admit(n *node, spec *attrSpec, expr hclsyntax.Expression, v cty
 		d.Summary, d.Suggestion = wrongStrings(spec, v)
 	case kindPair:
 		d.Summary, d.Suggestion = wrongPair(spec, v)
+	case kindValues:
+		if t := v.Type(); !t.IsTupleType() && !t.IsListType() || v.LengthInt() == 0 {
+			d.Summary, d.Suggestion = fmt.Sprintf("%q must be %s", spec.name, spec.kind), fmt.Sprintf("write %s = [1, 2, 4]", spec.name)
+		}
+	case kindConditions:
+		if _, ok := conditions(v); !ok {
+			d.Summary, d.Suggestion = fmt.Sprintf("%q must be %s", spec.name, spec.kind), "compare something, such as var.rows * var.cols <= 1024"
+		}
 	case kindBool:
 		if v.Type() != cty.Bool {
 			d.Summary, d.Suggestion = fmt.Sprintf("%q must be true or false", spec.name), "write it without quotes"
