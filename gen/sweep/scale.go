@@ -28,6 +28,10 @@ func Scaled(chip *arch.Chip) (*arch.Chip, []string) {
 	c := *chip
 	c.Model, c.Verify.Program = nil, nil
 	s := &scaling{}
+	if c.Sequencer != nil {
+		c.Sequencer = nil
+		s.said = append(s.said, "sequencer and vector unit left out")
+	}
 	if a := c.Attention; a != nil {
 		b := *a
 		s.attention(&b)
