@@ -14,9 +14,7 @@ type ChipStep struct {
 // cycles after it took the request, and the rest one a cycle; answers follow one another
 // without a gap. Matrices need no more than their sizes. It costs time in the beats that move.
 func (b Chip) Steps(prompt, tokens, latency int) []ChipStep {
-	t := newChipTime(b)
-	t.memory = &timedMemory{latency: latency}
-	t.row = newTimedSlice(t.memory)
+	t := newChipTime(b).behind(latency)
 	s := newSequence(b.sequencer(), func() Beat {
 		prompt--
 		return Beat{{0}, flag(prompt == 0)}
@@ -41,6 +39,13 @@ func TokenSteps(steps []ChipStep) (last []ChipStep, before int) {
 		}
 	}
 	return steps, -1
+}
+
+// behind puts a memory of fixed latency there.
+func (t *chipTime) behind(latency int) *chipTime {
+	t.memory = &timedMemory{latency: latency}
+	t.row = newTimedSlice(t.memory)
+	return t
 }
 
 // timedMemory is the answers of a memory of fixed latency.

@@ -28,8 +28,10 @@ type chipTime struct {
 	requests    []*requestTime
 	answered    int // of them
 	steps       []ChipStep
+	note        func(unit string, from, to int) // called for what units do, from a cycle to before another
 
 	engine *timing
+	passed int            // the last pass began
 	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
 	gears  [4]*timedGearbox
 	given  *timedQueue
@@ -52,12 +54,12 @@ func (c *commandTime) send(at int) (taken, offered int) {
 func (c *commandTime) taken(at int) { c.lastButOne, c.last = c.last, at }
 
 func newChipTime(b Chip) *chipTime {
-	engine, ok := b.Attention.(Spread)
-	if !ok || engine.Port > 0 {
+	if !b.Timed() {
 		panic("hw: the time of a chip is known for spread attention with the cache on chip")
 	}
+	engine := b.Attention.(Spread)
 	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, recip: before,
-		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}}
+		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}, note: func(string, int, int) {}}
 	cmd := func() *commandTime { return &commandTime{before, before} }
 	t.vector, t.passes, t.samples = cmd(), cmd(), cmd()
 	t.emptied, t.reads = all(before, b.Buffers), all(before, len(t.net.Offsets))
@@ -186,6 +188,11 @@ func (t *chipTime) reader(r, src int) (from timed, done func(at int)) {
 	return newTimedReader(t.begun, t.filled[buffer]), func(at int) { t.emptied[buffer], t.reads[r] = at, at }
 }
 
+// comes is when the first beat of such a buffer is offered.
+func (t *chipTime) comes(r, src int) int {
+	return max(t.begun+1, t.filled[src+t.net.Offsets[r]][0]+1) + 1
+}
+
 // write is when a writer writes vectors by the last move that are offered at the given times;
 // it calls taken for each beat.
 func (t *chipTime) write(writer, dst int, vectors []timed, beats []int) {
@@ -215,6 +222,8 @@ func (t *chipTime) load() (complete int) {
 func (t *chipTime) write16(taken []int) {
 	last := taken[len(taken)-1]
 	t.free, t.recip = last+1, last+t.Chip.unit().Wait()
+	t.note(UnitVector, taken[0], t.free)
+	t.note(UnitReciprocal, t.free, t.recip)
 }
 
 func (t *chipTime) add(src int) (complete int) {
@@ -244,6 +253,7 @@ func (t *chipTime) norm(dst int) (complete int) {
 		last += t.filled[dst][0] - (first + latency)
 	}
 	t.free = last + 1
+	t.note(UnitVector, first, t.filled[dst][t.beats()-1]+1)
 	return max(told, moved)
 }
 
@@ -271,14 +281,16 @@ func (t *chipTime) project(bank, op, src, dst int) (complete int) {
 		vectors, beats = append(vectors, &timedList{at: matrix}), append(beats, len(matrix))
 	}
 	t.write(bank, dst, vectors, beats)
+	t.note(UnitBank(bank), max(begins, t.comes(bank, src)), t.written(bank)+1)
 	return max(told, moved)
 }
 
 // arrive is when the attention engine takes the next beat of an input, from cycle at on.
 func (t *chipTime) arrive(stream, at int) int {
 	if stream == 0 {
-		t.passes.taken(max(at, t.engine.token))
-		return max(at, t.engine.token)
+		t.passed = max(at, t.engine.token)
+		t.passes.taken(t.passed)
+		return t.passed
 	}
 	at = max(at, t.gears[stream].offered())
 	t.gears[stream].taken(at)
@@ -302,12 +314,15 @@ func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
 	}
 	t.engine.token = offered
 	t.engine.decode(first, store)
+	began, to := max(t.passed, t.comes(readers[0], src)), t.engine.wrote+1
 	if !store {
 		heads, _, channels := t.Attention.(shapedEngine).shape()
 		t.given.put(&timedList{at: t.engine.given}, len(t.engine.given), nil)
 		t.engine.given = nil
 		t.write(writer, dst, []timed{t.out}, []int{ceilDiv(heads*channels, t.Lanes)})
+		to = t.written(writer) + 1
 	}
+	t.note(UnitAttention, began, to)
 	return max(told, moved)
 }
 
@@ -375,6 +390,7 @@ func (s *rowTime) taken(at int) {
 	if q.left--; q.left > 0 {
 		return
 	}
+	s.t.note(UnitMemory, q.made, at+1)
 	s.t.answered++
 	if q.done = at; i+1 < len(s.t.requests) {
 		s.t.requests[i+1].read = max(s.t.requests[i+1].read, at)
@@ -399,11 +415,13 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 	for v := range t.Vocab {
 		logit = max(logit+1, rows[(v+1)*t.beats()-1]+3)
 	}
-	if token := logit + 1; sampled {
-		t.drawn = append(t.drawn, token+2*t.Vocab+11)
-	} else {
-		t.drawn = append(t.drawn, token)
+	t.note(UnitHead, filled+1, logit)
+	token := logit + 1
+	if sampled {
+		token += 2*t.Vocab + 11
 	}
+	t.note(UnitSampler, logit, token)
+	t.drawn = append(t.drawn, token)
 	return max(told, moved)
 }
 
@@ -411,8 +429,15 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 // for the switch's scoreboard, and what units do follows from when their operands come. It is
 // known for spread attention with the cache on chip, and programs that ask for rows of the
 // embedding table before they use them.
-func (b Chip) Cycles(in [][]Beat) int {
-	t := newChipTime(b)
+// Rows of the table always lie ready; see CyclesBehind.
+func (b Chip) Cycles(in [][]Beat) int { return b.followed(in, newChipTime(b)) }
+
+// CyclesBehind is Cycles with an external memory like that of Steps.
+func (b Chip) CyclesBehind(latency int, in [][]Beat) int {
+	return b.followed(in, newChipTime(b).behind(latency))
+}
+
+func (b Chip) followed(in [][]Beat, t *chipTime) int {
 	b.interpret(in, t)
 	return t.end + 1
 }

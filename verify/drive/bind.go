@@ -2,6 +2,7 @@ package drive
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ohmloom/ir"
@@ -28,7 +29,7 @@ func (r *run) bind(feeds []Feed, wants []Want) error {
 				return err
 			}
 		}
-		c.beats = f.Beats
+		c.beats, c.answers = f.Beats, f.Answers
 		r.in = append(r.in, c)
 	}
 	for _, w := range wants {
@@ -38,6 +39,16 @@ func (r *run) bind(feeds []Feed, wants []Want) error {
 		}
 		c.want = w.Beats
 		r.out = append(r.out, c)
+	}
+	for _, in := range r.in {
+		if in.answers == nil {
+			continue
+		}
+		i := slices.IndexFunc(r.out, func(c *channel) bool { return c.name == in.answers.To })
+		if i < 0 || in.answers.Latency < 1 {
+			return fmt.Errorf("stream %s answers %s %d cycles later; allowed are a wanted stream and at least 1", in.name, in.answers.To, in.answers.Latency)
+		}
+		r.out[i].asks = append(r.out[i].asks, in)
 	}
 	r.held = make([][]int, len(r.opt.Watch))
 	for _, w := range r.opt.Watch {

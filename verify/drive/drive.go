@@ -18,8 +18,16 @@ type Beat = [][]uint64
 
 // Feed is the beats to put into one input stream.
 type Feed struct {
-	Name  string
-	Beats []Beat
+	Name    string
+	Beats   []Beat
+	Answers *Answers // nil: each beat is offered as soon as the one before was taken
+}
+
+// Answers makes a memory of fixed latency of a Feed: its beats answer those of an output stream.
+type Answers struct {
+	To      string                 // a wanted output stream, of requests
+	Beats   func(request Beat) int // of the answer
+	Latency int                    // cycles from the one in which a request is taken to the first in which its answer is offered, at least 1
 }
 
 // Want is how many beats to take from one output stream.
@@ -65,6 +73,9 @@ type channel struct {
 	held         Beat // what was offered (output), to see that it stays
 	cycles       []int
 	got          []Beat
+	answers      *Answers   // of an input
+	from         []int      // no beat of an answer is offered earlier
+	asks         []*channel // what answers an output
 }
 
 type span struct{ at, n, w int }
@@ -191,7 +202,7 @@ func (r *run) stall() bool { return r.opt.Stall > 0 && r.opt.Rand.Float64() < r.
 
 // offer sets the inputs of c: its next beat, or noise while it is not valid.
 func (r *run) offer(c *channel) {
-	if !c.up && len(c.beats) > 0 && !r.stall() {
+	if !c.up && len(c.beats) > 0 && c.due(r.cycle) && !r.stall() {
 		c.up = true
 		for i, f := range c.fields {
 			copy(r.ins[f.at:f.at+f.n], c.beats[0][i])
@@ -206,6 +217,12 @@ func (r *run) offer(c *channel) {
 			r.ins[f.at+i] = r.opt.Rand.Uint64() & bits.Mask(f.w)
 		}
 	}
+}
+
+// due reports that the next beat may be offered.
+func (c *channel) due(cycle int) bool {
+	n := len(c.cycles) // beats that were taken
+	return c.answers == nil || n < len(c.from) && c.from[n] <= cycle
 }
 
 // take looks at output stream c after the cycle.
@@ -231,6 +248,11 @@ func (r *run) take(c *channel) (bool, error) {
 		return false, fault("stream %s gives more than the %d beats expected", c.name, c.want)
 	}
 	c.held = nil
+	for _, in := range c.asks {
+		for range in.answers.Beats(beat) {
+			in.from = append(in.from, r.cycle+in.answers.Latency)
+		}
+	}
 	c.got = append(c.got, beat)
 	c.cycles = append(c.cycles, r.cycle)
 	return true, nil

@@ -1,0 +1,71 @@
+package hw
+
+import (
+	"fmt"
+
+	"ohmloom/hw/isa"
+)
+
+// TokenTime is what one token takes on a chip, and who works when.
+type TokenTime struct {
+	Cycles int // from the cycle in which the token before went out to the one in which it does
+	Busy   []Busy
+}
+
+// Busy is a stretch of time in which a unit works on an instruction. Cycles are counted from the
+// one in which the token before went out.
+type Busy struct {
+	Unit     string // one of the constants below, or UnitBank's
+	Address  int    // of the instruction
+	Op       string // its name
+	Layer    int    // the layer register
+	From, To int    // it works in cycles From .. To-1
+}
+
+// Units of a chip.
+const (
+	UnitMemory     = "memory"      // from a request to the last beat of its rows
+	UnitVector     = "vector unit" // while elements go in or out
+	UnitReciprocal = "norm's root" // of the vector unit: square root and reciprocal of a norm
+	UnitAttention  = "attention"   // from the begin of a pass to its last output in the buffer
+	UnitHead       = "output head" // from the vector's last element to the last logit
+	UnitSampler    = "sampler"     // from the last logit to the token
+)
+
+// UnitBank is bank i, from the begin of an operation to its last result in the buffer.
+func UnitBank(i int) string { return fmt.Sprintf("bank %d", i) }
+
+// TokenTime is the time of a greedy token that attends to slots tokens, itself among them, by the
+// program from address 0 on: what the hardware takes when the host takes tokens at once, with a
+// memory like that of Steps. With slots = 1 time begins with the command; beyond the size of the
+// ring slots makes no difference. It costs time in the beats of three tokens, and is known where
+// Timed is; a program that ends before that token is an error.
+func (b Chip) TokenTime(slots, latency int) (TokenTime, error) {
+	const warm = 3 // tokens: of the first two nothing is left
+	t := newChipTime(b).behind(latency)
+	tokens := min(slots, warm)
+	if before := min(slots-tokens, t.engine.Context); before > 0 {
+		t.engine.where.slot, t.engine.where.cnt = before-1, before
+	}
+	var out TokenTime
+	given := 0
+	s := newSequence(b.sequencer(), func() Beat { return Beat{{0}, flag(true)} }, func() Beat { return Beat{{0}} })
+	s.most = 1 << 20
+	s.exec = func(r *sequenceRun, w isa.Word) {
+		t.note = func(unit string, from, to int) {
+			out.Busy = append(out.Busy, Busy{unit, r.pc, w.Kind.Name, r.layer, from - given, to - given})
+		}
+		t.exec(r, w)
+		if w.Kind.Op == isa.Emit {
+			if now := t.now - 2; len(s.out[seqToken]) < tokens-1 {
+				given, out.Busy = now, nil
+			} else {
+				out.Cycles = now - given
+			}
+		}
+	}
+	if s.run(Beat{{0}, {uint64(tokens)}, {0}, {0}, {0}, {0}, {0}, {0}}); out.Cycles == 0 {
+		return TokenTime{}, fmt.Errorf("chip: the program ends before it has given %d tokens", tokens)
+	}
+	return out, nil
+}

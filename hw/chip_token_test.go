@@ -1,0 +1,91 @@
+package hw_test
+
+import (
+	"math/rand"
+	"testing"
+
+	"ohmloom/hw"
+	"ohmloom/ir"
+	"ohmloom/verify/drive"
+)
+
+// behind makes a memory of fixed latency of the rows of a chip.
+func behind(b hw.Chip, latency int, feeds []drive.Feed) []drive.Feed {
+	beats := b.Unit
+	beats.Lanes = b.Lanes
+	for i := range feeds {
+		if feeds[i].Name == "row" {
+			feeds[i].Answers = &drive.Answers{To: "fetch", Latency: latency + 1,
+				Beats: func(request hw.Beat) int { return int(request[1][0]) * beats.Beats() }}
+		}
+	}
+	return feeds
+}
+
+// chipEntry is the chip's line in the table.
+func chipEntry(t *testing.T) hw.Entry {
+	for _, e := range hw.Table {
+		if e.Name == "chip" {
+			return e
+		}
+	}
+	t.Fatal("the table has no chip")
+	return hw.Entry{}
+}
+
+func TestCyclesOfChipsBehindAMemoryOfFixedLatency(t *testing.T) {
+	entry := chipEntry(t)
+	for seed := range int64(30) {
+		r := rand.New(rand.NewSource(seed))
+		b := entry.Random(r).(hw.Chip)
+		work := entry.Work(r, b, false)
+		ready := b.Cycles(work)
+		latency := r.Intn(300)
+		m, e := start(t, b, uint64(seed), engines[0])
+		feeds, wants := plan(b, work, b.Arithmetic(work))
+		res, err := drive.Run(e, m, behind(b, latency, feeds), wants, drive.Options{Rand: r})
+		if err != nil {
+			t.Fatalf("%s, seed %d, latency %d: %v", b.Name(), seed, latency, err)
+		}
+		if want := b.CyclesBehind(latency, work); res.Cycles != want || want <= ready {
+			t.Errorf("%s, seed %d, latency %d: took %d cycles, want %d; %d with rows that lie ready", b.Name(), seed, latency, res.Cycles, want, ready)
+		}
+	}
+}
+
+// The time of a token from the program alone is that between tokens which the RTL writes, after
+// a prompt of any length.
+func TestTokenTimeIsWhatTheRTLTakes(t *testing.T) {
+	m, g := open(t, "nano")
+	b := nanoChips(t, m)[0]
+	module := b.Build(hw.NewLib(nil))
+	e, err := engines[0](ir.NewDesign(module))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, prompt := range []int{1, 9} {
+		for _, latency := range []int{0, 40} {
+			if err := e.Power(3, b.Image(module.Name)); err != nil {
+				t.Fatal(err)
+			}
+			feeds, wants, _ := chipRun(m, b, g.PromptTokens[:prompt], g.Greedy, 3) // what is written does not matter
+			res, err := drive.Run(e, module, behind(b, latency, feeds), wants, drive.Options{Rand: rand.New(rand.NewSource(7))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			given := res.Given[0]
+			for i := 1; i < 3; i++ {
+				got, err := b.TokenTime(prompt+i, latency)
+				if err != nil || got.Cycles != given[i]-given[i-1] {
+					t.Errorf("latency %d: token with %d before it takes %d cycles, want %d (%v)", latency, prompt+i-1, got.Cycles, given[i]-given[i-1], err)
+				}
+				for _, w := range got.Busy {
+					if w.From < 0 || w.To < w.From || w.To > got.Cycles {
+						t.Errorf("%+v is not within the token's %d cycles", w, got.Cycles)
+					}
+				}
+			}
+		}
+	}
+}
