@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/program"
 	"ohmloom/gen/report"
@@ -85,7 +86,7 @@ that nobody changed are replaced.` + jsonHelp(buildResult{}),
 
 // emit lowers and prints a description, with the weights of its program when it has one.
 func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design, error) {
-	tile, img, err := lowered(d)
+	tile, img, compiled, err := a.lowered(d)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,6 +99,11 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	}
 	if tile.Plan != nil {
 		b.Files = append(b.Files, rtl.File{Path: "mapping.svg", Data: report.MappingPicture(tile.Plan), Role: "diagram"})
+	}
+	if compiled != nil {
+		for _, f := range compiled.Files() {
+			b.Files = append(b.Files, rtl.File{Path: f.Path, Data: f.Data, Role: f.Role})
+		}
 	}
 	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
@@ -114,26 +120,34 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 }
 
 // lowered is the hardware of a description and its weights (no image without a program, unless
-// the device has effects).
-func lowered(d *description) (*lower.Tile, *ir.Image, error) {
+// the device has effects); of a whole chip the compiled model, too.
+func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled, error) {
 	tile, err := lower.Chip(d.chip)
 	if err != nil {
-		return nil, nil, failed("%w", err)
+		return nil, nil, nil, failed("%w", err)
+	}
+	if tile.Whole != nil {
+		p, err := a.compiled(d)
+		if p == nil || err != nil {
+			return tile, nil, nil, err
+		}
+		tile.Plan = p.Plan
+		return tile, p.Chip.Image(tile.Design.Top.Name), p, nil
 	}
 	if d.chip.Verify.Program == nil {
 		if pim := d.chip.PIM; pim != nil && !pim.Crossbar.Effects.Ideal() { // cells that are all OFF have tables, too
-			return tile, tile.Block.Image(tile.Design.Top.Name), nil
+			return tile, tile.Block.Image(tile.Design.Top.Name), nil, nil
 		}
-		return tile, nil, nil
+		return tile, nil, nil, nil
 	}
 	job, err := program.Load(d.chip, d.fs)
 	if err != nil {
-		return nil, nil, failed("%w", err)
+		return nil, nil, nil, failed("%w", err)
 	}
 	if err := load(tile, job); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return tile, tile.Block.Image(tile.Design.Top.Name), nil
+	return tile, tile.Block.Image(tile.Design.Top.Name), nil, nil
 }
 
 // load puts a job's matrix into the crossbars and its biases into the attention engine.

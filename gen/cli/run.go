@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"ohmloom/examples"
 	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
-	"ohmloom/gen/model"
 	"ohmloom/hw"
 	"ohmloom/verify/host"
 )
@@ -174,40 +172,6 @@ func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
 		err = t.simulate(ctx, d)
 	}
 	return t.finish(ctx, err)
-}
-
-// checkpoint is the model to run: the file named, or the description's.
-func (a *app) checkpoint(d *description, file string) (*model.Model, error) {
-	fsys := d.fs
-	if file != "" {
-		fsys = nil
-	} else if d.chip.Model != nil {
-		file = d.chip.Model.Checkpoint
-	}
-	if file == "" {
-		return nil, usage("%s names no checkpoint; give one with --model", d.name)
-	}
-	if fsys == nil {
-		m, err := model.Open(file)
-		if err != nil {
-			return nil, failed("%w", err)
-		}
-		return m, nil
-	}
-	r, err := fsys.Open(filepath.ToSlash(file))
-	if err != nil {
-		return nil, failed("%w", err)
-	}
-	defer r.Close()
-	st, err := r.Stat()
-	if err != nil {
-		return nil, failed("%w", err)
-	}
-	m, err := model.Read(file, r, st.Size())
-	if err != nil {
-		return nil, failed("%w", err)
-	}
-	return m, nil
 }
 
 // writing is a text on its way.

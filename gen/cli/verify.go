@@ -40,6 +40,8 @@ type caseResult struct {
 	Scores  int    `json:"golden_scores"`      // attention scores held against the golden file
 	Passes  int    `json:"decode_passes"`      // layers of tokens on the attention engine, held against the model
 	GoldenP int    `json:"golden_passes"`      // those of them that are in the golden file
+	Tokens  int    `json:"arithmetic_tokens"`  // written by a whole chip, held against the integer arithmetic
+	GoldenT int    `json:"golden_tokens"`      // and against the golden file
 	Cycles  int    `json:"cycles"`
 	Passed  bool   `json:"passed"`
 }
@@ -128,7 +130,7 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 	v := d.chip.Verify
 	res := &verifyResult{File: d.name, Hash: d.chip.Hash, Engines: v.Engines, Seed: v.Seed,
 		Mismatches: []mismatch{}, Cases: []caseResult{}, Phases: []phase{}}
-	jobs, job, err := a.jobs(d)
+	jobs, job, err := a.jobs(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -160,15 +162,22 @@ func (a *app) verify(ctx context.Context, d *description, f verifyFlags) (*verif
 	return res, nil
 }
 
-// caseJob is one crossbar setting to build and run; prog is nil without a program block.
+// caseJob is one crossbar setting to build and run; prog is nil without a program block, whole
+// without a whole chip and a model for it.
 type caseJob struct {
 	name string
 	chip *arch.Chip
 	prog *program.Case
+
+	whole *wholeJob
 }
 
 // jobs lists the settings to run, the described one first.
-func (a *app) jobs(d *description) ([]caseJob, *program.Job, error) {
+func (a *app) jobs(ctx context.Context, d *description) ([]caseJob, *program.Job, error) {
+	if d.chip.Sequencer != nil {
+		whole, err := a.whole(ctx, d)
+		return []caseJob{{name: "as described", chip: d.chip, whole: whole}}, nil, err
+	}
 	if d.chip.Verify.Program == nil {
 		return []caseJob{{name: "as described", chip: d.chip}}, nil, nil
 	}
@@ -179,7 +188,7 @@ func (a *app) jobs(d *description) ([]caseJob, *program.Job, error) {
 	var jobs []caseJob
 	for i := range job.Cases {
 		c := &job.Cases[i]
-		jobs = append(jobs, caseJob{c.Name, c.Chip, c})
+		jobs = append(jobs, caseJob{name: c.Name, chip: c.Chip, prog: c})
 	}
 	if len(jobs) == 0 { // an array alone has no crossbar setting
 		jobs = append(jobs, caseJob{name: "as described", chip: d.chip})
@@ -193,6 +202,12 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 	tile, err := lower.Chip(j.chip)
 	if err != nil {
 		return nil, nil, failed("%w", err)
+	}
+	if tile.Whole != nil {
+		if j.whole == nil {
+			return tile, nil, nil
+		}
+		return tile, j.whole.p.Chip.Image(tile.Design.Top.Name), nil
 	}
 	switch pim := tile.Block.PIM; {
 	case job != nil:
@@ -245,6 +260,15 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 			}
 		}
 	}
+	if j.whole != nil {
+		for _, t := range j.whole.texts {
+			if t.golden {
+				c.GoldenT += len(t.tokens)
+			} else {
+				c.Tokens += len(t.tokens)
+			}
+		}
+	}
 	for _, e := range list {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -275,6 +299,12 @@ const wrapped = 3
 
 // all runs what one engine has to do for one setting.
 func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
+	if j.whole != nil {
+		if err := b.texts(e, j.whole); err != nil && err != errFault {
+			return err
+		}
+		return nil
+	}
 	if b.tile.Block.Banks != nil {
 		if err := b.banks(e, job, j.prog); err != nil && err != errFault {
 			return err
@@ -336,6 +366,11 @@ func (a *app) verifyTable(r *verifyResult, stats bool) {
 			t.AppendRow(table.Row{c.Name, c.Golden, c.Vectors, c.Scores, c.GoldenP, c.Passes, c.Cycles, yes(c.Passed)})
 		}
 		t.Render()
+		for _, c := range r.Cases {
+			if n := c.GoldenT + c.Tokens; n > 0 {
+				a.note("text: %d tokens on each engine, %d of them golden, the rest as the integer arithmetic writes them", n, c.GoldenT)
+			}
+		}
 		if stats {
 			a.phaseTable(r.Phases)
 		}

@@ -42,7 +42,7 @@ func (p *Compiled) Row(token int) []hw.Beat {
 // the plan has it. Products of a matrix are counted from the first on, which numbers read noise.
 // Errors are those of device.Make.
 func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
-	if p.exact() {
+	if p.Exact() {
 		return model.Project, nil
 	}
 	arrays := map[string]*array{}
@@ -66,8 +66,8 @@ func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
 	return func(w model.Matrix, y []int8) []int32 { return arrays[w.Name].multiply(w.Out, y) }, nil
 }
 
-// exact reports whether every conversion gives the sum of its rows.
-func (p *Compiled) exact() bool {
+// Exact reports whether every conversion gives the sum of its rows.
+func (p *Compiled) Exact() bool {
 	x := p.Chip.Bank.Crossbar
 	return x.Effects.Ideal() && !x.Effects.Separate && (x.Step == hw.StepIdeal || x.Step == hw.StepClip && 1<<(x.Bits-1)-1 >= x.Active)
 }
@@ -105,4 +105,28 @@ func (a *array) multiply(out int, y []int8) []int32 {
 		}
 	}
 	return acc[:out]
+}
+
+// Beats is what goes into the chip's streams (cmd, prompt, program, row) to go on with a prompt
+// when it writes text, and how many requests it makes to the memory. Rows stand ready before
+// they are asked for. The text is that of the whole budget.
+func (p *Compiled) Beats(c Command, prompt, text []int) (in [][]hw.Beat, fetches int) {
+	in = make([][]hw.Beat, 4)
+	in[0] = []hw.Beat{p.Command(c)}
+	for i, id := range prompt {
+		in[1] = append(in[1], hw.Beat{{uint64(id)}, {uint64(flag(i == len(prompt)-1))}})
+	}
+	fed := append(append([]int(nil), prompt...), text[:max(len(text)-1, 0)]...)
+	for i, id := range fed {
+		in[3] = append(in[3], p.Row(id)...)
+		fetches++
+		if i < len(prompt)-1 || len(text) == 0 {
+			continue
+		}
+		fetches++
+		for row := range p.Chip.Vocab {
+			in[3] = append(in[3], p.Row(row)...)
+		}
+	}
+	return in, fetches
 }
