@@ -14,6 +14,7 @@ import (
 	"ohmloom/examples"
 	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
+	"ohmloom/gen/report"
 	"ohmloom/hw"
 	"ohmloom/verify/host"
 )
@@ -51,6 +52,7 @@ type part struct {
 
 type runFlags struct {
 	model, prompt, engine, check string
+	timeline                     string
 	tokens                       int
 	temperature                  float64
 	seed                         uint64
@@ -104,6 +106,7 @@ model's context goes on with a window that slides. An interrupt keeps what was w
 	cmd.Flags().Lookup("check").NoOptDefVal = checkTokens
 	cmd.Flags().Float64Var(&f.temperature, "temperature", 0, "of the sampler; 0 takes the most likely token")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the sampler, 1 .. 4294967295")
+	cmd.Flags().StringVar(&f.timeline, "timeline", "", "draw into this `file` (SVG) which part of the chip worked when, for the last token")
 	return a.varFlag(cmd)
 }
 
@@ -182,6 +185,8 @@ type writing struct {
 	prompt    []int
 	reference *reference // or nil
 	res       *runResult
+	checker   *checker  // or nil
+	activity  *activity // nil without hardware
 	began     time.Time
 	last      int // cycle of the last token
 }
@@ -201,6 +206,9 @@ func (t *writing) wrote(id, cycle int) error {
 		}
 		r.Compared++
 	}
+	if t.checker != nil && len(r.Tokens)+1 < t.f.tokens {
+		t.checker.expect(t.reference.last, true)
+	}
 	r.Tokens, r.Text = append(r.Tokens, id), r.Text+t.p.Model.Vocab[id]
 	if t.f.engine != arithmetic {
 		if len(r.Tokens) == 1 {
@@ -208,6 +216,7 @@ func (t *writing) wrote(id, cycle int) error {
 		}
 		r.Cycles = append(r.Cycles, cycle-t.last)
 		t.last = cycle
+		t.activity.next(cycle + 1)
 	}
 	t.say(t.p.Model.Vocab[id])
 	return nil
@@ -233,7 +242,17 @@ const watchdog = 10_000_000
 
 // simulate writes on an engine.
 func (t *writing) simulate(ctx context.Context, d *description) error {
-	tile, err := lower.Chip(d.chip)
+	var p probes
+	t.activity = newActivity(t.p)
+	p.add(t.activity.paths())
+	if t.f.check == checkAll {
+		t.checker = newChecker(t.p)
+		t.checker.probe(&p)
+		for i, trace := range t.reference.prompt {
+			t.checker.expect(trace, i == len(t.prompt)-1 && t.f.tokens > 0)
+		}
+	}
+	tile, err := lower.Probed(d.chip, p.paths)
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -250,6 +269,13 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 	if err != nil {
 		return failed("%w", err)
 	}
+	h.Observe = func(cycle int, output func(string) []uint64) error {
+		t.activity.observe(cycle, func(stream string) bool { return p.fires(stream, output) })
+		if t.checker != nil {
+			return t.checker.observe(cycle, &p, output)
+		}
+		return nil
+	}
 	cmd := compile.Command{Tokens: t.f.tokens, Limit: watchdog, InverseTemp: t.f.inverse(), Seed: uint32(t.f.seed)}
 	end, err := h.Run(ctx, t.p.Command(cmd), t.prompt, func(k host.Token) error { return t.wrote(k.ID, k.Cycle) })
 	if err != nil {
@@ -260,6 +286,9 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 	}
 	if len(t.res.Tokens) != t.f.tokens {
 		return failed("the chip ended after %d of %d tokens", len(t.res.Tokens), t.f.tokens)
+	}
+	if t.checker != nil {
+		return t.checker.ended()
 	}
 	return nil
 }
@@ -281,6 +310,19 @@ func (t *writing) finish(ctx context.Context, err error) error {
 	r.WallRate = float64(len(r.Tokens)) / r.Wall
 	if n := len(r.Cycles); n > 1 {
 		r.Rate = float64(n-1) * r.ClockMHz * 1e6 / float64(t.last-r.Prefill)
+	}
+	if t.checker != nil {
+		r.Compared += t.checker.count
+	}
+	if t.activity != nil {
+		r.Parts = t.activity.parts()
+	}
+	if t.f.timeline != "" && t.activity != nil && len(t.activity.token) > 0 {
+		title := fmt.Sprintf("One token of %s on chip %s: %d cycles", r.Model, t.p.Chip.Top, t.activity.to-t.activity.from)
+		picture := report.Timeline(title, t.activity.token, t.activity.from, t.activity.to)
+		if err := writeAside(t.f.timeline, picture); err != nil {
+			return failed("%w", err)
+		}
 	}
 	if t.app.json {
 		return errors.Join(t.app.printJSON(r), err)
@@ -307,6 +349,9 @@ func (t *writing) summary() {
 	}
 	if n := len(r.Cycles); n > 1 {
 		a.note("%d cycles a token after it: %.4g tokens/s at %g MHz", (t.last-r.Prefill)/(n-1), r.Rate, r.ClockMHz)
+	}
+	for _, p := range r.Parts {
+		a.note("  %-24s works %5.1f %% of the time", p.Name, 100*p.Share)
 	}
 	if r.Checked != checkOff && len(r.Tokens) > 0 {
 		a.note("checked: %d values equal to the integer arithmetic", r.Compared)

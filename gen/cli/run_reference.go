@@ -9,8 +9,8 @@ import (
 type reference struct {
 	run     *model.Run
 	sampler *model.Sampler // nil: greedy
-	logits  []int32        // after the last token
-	traces  []*model.Trace // of tokens, for those who look at them
+	prompt  []*model.Trace // what the tokens of the prompt make
+	last    *model.Trace   // and the last one
 	ready   int            // the next token; below 0: not drawn yet
 }
 
@@ -20,23 +20,19 @@ func newReference(m *model.Model, project model.Projector, prompt []int, c compi
 		r.sampler = &model.Sampler{State: c.Seed, IT16: c.InverseTemp, M: m.Embedding.M, S: m.Embedding.S}
 	}
 	for _, id := range prompt {
-		r.feed(id)
+		r.last = r.run.Step(id)
+		r.prompt = append(r.prompt, r.last)
 	}
 	return r
-}
-
-func (r *reference) feed(id int) {
-	t := r.run.Step(id)
-	r.logits, r.traces = t.Final.Logits, append(r.traces, t)
 }
 
 // peek is the next token, which next then gives.
 func (r *reference) peek() int {
 	if r.ready < 0 {
 		if r.sampler == nil {
-			r.ready = model.Greedy(r.logits)
+			r.ready = model.Greedy(r.last.Final.Logits)
 		} else {
-			r.ready = r.sampler.Next(r.logits)
+			r.ready = r.sampler.Next(r.last.Final.Logits)
 		}
 	}
 	return r.ready
@@ -45,7 +41,7 @@ func (r *reference) peek() int {
 // next is the next token, with which the text goes on.
 func (r *reference) next() int {
 	id := r.peek()
-	r.feed(id)
+	r.last = r.run.Step(id)
 	r.ready = -1
 	return id
 }

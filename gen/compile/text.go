@@ -79,3 +79,6 @@ func flag(b bool) int {
 	}
 	return 0
 }
+
+// Bank is the bank that holds the operation of a stage (Q, K and V; W_X; W_I; W_O) of a layer.
+func (p *Compiled) Bank(layer, stage int) int { return p.at(stage, layer).Bank }
