@@ -162,7 +162,7 @@ func (t *topping) memory(lib *Lib) {
 	const w = beatBits
 	field := func(name string) *ir.Node { return m.OutOf(t.chip, "fetch_"+name).ZExt(w).Mul(m.K(w, rowBeats)) }
 	at := t.Bus.Address
-	table := m.OutOf(t.host, "table").Slice(shift, at-shift)
+	table := m.OutOf(t.host, "table_base").Slice(shift, at-shift)
 	offset := field("row")
 	if at-shift <= w {
 		offset = offset.Trunc(at - shift)

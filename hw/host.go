@@ -337,7 +337,7 @@ func (h *hosting) keep() {
 		reg.SetEn(here, next)
 	}
 	low, high := h.kept["TABLE_LOW"].Q, h.kept["TABLE_HIGH"].Q
-	m.Out("table", high.Cat(low).Trunc(h.Address), "address of the embedding table")
+	m.Out("table_base", high.Cat(low).Trunc(h.Address), "address of the embedding table")
 	m.Out("bus_limit", h.kept["BUS_LIMIT"].Q, "watchdog of the memory port")
 }
 
