@@ -277,7 +277,7 @@ func TestAttentionCheckNamesTheParameterOutOfRange(t *testing.T) {
 		{"shift is 17", hw.ConSmax{Lanes: 1, Shift: 17}},
 		{"packets is 17", hw.Replay{Depth: 1, Width: 1, Packets: 17}},
 		{"sum bits is 33", hw.Normalise{Lanes: 1, AccBits: 33, Shift: 23}},
-		{"divisor bits is 63", hw.Divider{NumBits: 25, DenBits: 63}},
+		{"divisor bits is 63", hw.Divider{NumBits: 25, DenBits: 63, PerCycle: 1}},
 	} {
 		if err := c.b.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v should say %q", err, c.want)

@@ -8,20 +8,30 @@ import (
 	"ohmloom/ir"
 )
 
-// Isqrt is the integer square root of unsigned integers, one bit of the root a cycle: root =
-// floor(sqrt(num)), exact.
+// Isqrt is the integer square root of unsigned integers, PerCycle bits of the root a cycle:
+// root = floor(sqrt(num)), exact.
 //
-// A root is RootBits cycles between the cycle in which x is taken and the one in which y is
-// offered; x is not taken before y has left: RootBits + 2 cycles each.
+// A root is Steps cycles between the cycle in which x is taken and the one in which y is
+// offered; x is not taken before y has left: Steps + 2 cycles each.
 type Isqrt struct {
-	NumBits int // bits of the radicand, 1..62
+	NumBits  int // bits of the radicand, 1..62
+	PerCycle int // bits of the root found in a cycle, one below the other, 1..4
 }
 
-func (b Isqrt) Name() string { return fmt.Sprintf("isqrt_%d", b.NumBits) }
-func (b Isqrt) Check() error { return inRange("isqrt", "radicand bits", b.NumBits, 1, 62) }
+func (b Isqrt) Name() string {
+	if b.PerCycle > 1 {
+		return fmt.Sprintf("isqrt_%d_x%d", b.NumBits, b.PerCycle)
+	}
+	return fmt.Sprintf("isqrt_%d", b.NumBits)
+}
 
-// RootBits is the width of the root and the time it takes.
+func (b Isqrt) Check() error {
+	return firstError(inRange("isqrt", "radicand bits", b.NumBits, 1, 62), inRange("isqrt", "bits a cycle", b.PerCycle, 1, 4))
+}
+
+// RootBits is the width of the root, Steps the time it takes.
 func (b Isqrt) RootBits() int { return ceilDiv(b.NumBits, 2) }
+func (b Isqrt) Steps() int    { return ceilDiv(b.RootBits(), b.PerCycle) }
 
 func (b Isqrt) Streams() (in, out []Stream) {
 	x := Stream{Name: "x", Doc: "radicands", Fields: []Field{{"num", ir.Bits(b.NumBits), false, "radicand"}}}
@@ -31,38 +41,42 @@ func (b Isqrt) Streams() (in, out []Stream) {
 
 func (b Isqrt) Build(lib *Lib) *ir.Module {
 	must(b)
-	doc := fmt.Sprintf("Integer square root of %d bits in %d cycles.", b.NumBits, b.RootBits())
+	doc := fmt.Sprintf("Integer square root of %d bits in %d cycles.", b.NumBits, b.Steps())
 	return lib.module("isqrt", b.Name(), doc, func(m *ir.Module) {
 		in, out := b.Streams()
 		x := input(m, in[0])
 		take := output(m, out[0])
-		n := b.RootBits()
-		w := ir.ClogTwo(n + 1)
+		n := b.Steps() * b.PerCycle // bits of the root, and zeros above it
+		w := ir.ClogTwo(b.Steps() + 1)
 		full := m.Reg("out_valid", ir.Bits(1), 0)
-		left := m.Reg("left", ir.Bits(w), 0) // bits of the root still to come
+		left := m.Reg("left", ir.Bits(w), 0) // steps still to come
 		busy := left.Q.EqK(0).Not().Named("busy")
 		fire := x.ready(busy.Or(full.Q).Not())
 		full.Set(left.Q.EqK(1).Or(full.Q.And(take.Not())))
-		left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(n)), left.Q.AddK(-1)))
+		left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(b.Steps())), left.Q.AddK(-1)))
 
 		// Two bits of the radicand at a time join the remainder, which is at most twice the
 		// root: n + 1 bits, and n + 2 while they join. The next bit of the root is 1 when 4 root
 		// + 1 can be taken off.
 		moves := fire.Or(busy)
 		num := m.DataReg("num", ir.Bits(2*n))
-		num.SetEn(moves, fire.Mux(x.fields[0].ZExt(2*n), num.Q.ShlK(2)))
-		root, rem := m.DataReg("root", ir.Bits(n)), m.DataReg("rem", ir.Bits(n+1))
-		joined := rem.Q.Cat(num.Q.Slice(2*n-2, 2)).Named("joined")
-		trial := root.Q.Cat(m.K(2, 1)).ZExt(n + 3).Named("trial")
-		fits := trial.Leu(joined).Named("fits")
-		less := fits.Mux(joined.Sub(trial), joined).Named("remainder")
-		rem.SetEn(moves, fire.Mux(m.K(n+1, 0), less.Trunc(n+1)))
-		next := fits
-		if n > 1 {
-			next = root.Q.Trunc(n - 1).Cat(fits)
+		num.SetEn(moves, fire.Mux(x.fields[0].ZExt(2*n), num.Q.ShlK(2*b.PerCycle)))
+		rootReg, remReg := m.DataReg("root", ir.Bits(n)), m.DataReg("rem", ir.Bits(n+1))
+		root, rem := rootReg.Q, remReg.Q
+		for i := range b.PerCycle {
+			joined := rem.Cat(num.Q.Slice(2*(n-1-i), 2)).Named(stepName("joined", i))
+			trial := root.Cat(m.K(2, 1)).ZExt(n + 3).Named(stepName("trial", i))
+			fits := trial.Leu(joined).Named(stepName("fits", i))
+			rem = fits.Mux(joined.Sub(trial), joined).Trunc(n + 1).Named(stepName("remainder", i))
+			if n == 1 {
+				root = fits
+			} else {
+				root = root.Trunc(n - 1).Cat(fits)
+			}
 		}
-		root.SetEn(moves, fire.Mux(m.K(n, 0), next))
-		drive(m, out[0], full.Q, root.Q)
+		remReg.SetEn(moves, fire.Mux(m.K(n+1, 0), rem))
+		rootReg.SetEn(moves, fire.Mux(m.K(n, 0), root))
+		drive(m, out[0], full.Q, rootReg.Q.Trunc(b.RootBits()))
 	})
 }
 
@@ -80,10 +94,18 @@ func floorRoot(v uint64) uint64 {
 	return x.Sqrt(x).Uint64()
 }
 
-// Cycles is RootBits + 2 a root.
-func (b Isqrt) Cycles(in [][]Beat) int { return len(in[0]) * (b.RootBits() + 2) }
+// Cycles is Steps + 2 a root.
+func (b Isqrt) Cycles(in [][]Beat) int { return len(in[0]) * (b.Steps() + 2) }
 
-func randomIsqrt(r *rand.Rand) Block { return Isqrt{NumBits: oddSize(r, 62)} }
+// stepName names what is done for bit i of a cycle.
+func stepName(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s_%d", name, i)
+}
+
+func randomIsqrt(r *rand.Rand) Block { return Isqrt{NumBits: oddSize(r, 62), PerCycle: oddSize(r, 4)} }
 
 // isqrtWork takes radicands of every magnitude, squares and their neighbours.
 func isqrtWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {

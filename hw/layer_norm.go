@@ -22,8 +22,8 @@ import (
 // |u_i| / 2^Shift (R) + |y_i| / n (the root), in units of y; Shift = 24 + bits of D keeps the
 // second term below 1/128.
 //
-// Streams as those of RMSNorm; with B beats, 2 B + (ceil(bits of q / 2) + bits of K + Shift + 4)
-// cycles a vector, and 3 for the last word. bits of q is 30 + 2 bits of D.
+// Streams as those of RMSNorm; with B beats, 2 B + (ceil(bits of q / 4) + ceil((bits of K +
+// Shift) / 2) + 4) cycles a vector, and 3 for the last word. bits of q is 30 + 2 bits of D.
 type LayerNorm struct {
 	D     int // 1..65535
 	Lanes int // 1..1024

@@ -81,10 +81,21 @@ func (b norm) center() int {
 	return 0
 }
 
+// rootBits is how many bits of the root and of the reciprocal are found in a cycle: two
+// subtractions one after the other are no longer a path than the reduction of a row of
+// multipliers, and everything waits for the norm.
+const rootBits = 2
+
+func (b norm) root() Isqrt { return Isqrt{b.squareBits(), rootBits} }
+
+func (b norm) divider() Divider {
+	return Divider{NumBits: b.recipBits(), DenBits: b.root().RootBits(), PerCycle: rootBits}
+}
+
 // Wait is the cycles from the one in which the last beat of a vector is taken to the one in
 // which its R is there; latency those from taking a word and R to its result.
 func (b norm) wait() int {
-	return Isqrt{b.squareBits()}.RootBits() + b.recipBits() + 4 + b.center()
+	return b.root().Steps() + b.divider().Steps() + 4 + b.center()
 }
 func (b norm) latency() int { return 2 + b.center() }
 
@@ -128,8 +139,8 @@ func (b norm) reciprocal(lib *Lib) *ir.Module {
 
 		// Both are idle when a vector is complete. n = 0 means that all that is scaled is 0, so
 		// that the divider's answer to it is of no consequence.
-		root := m.Instance("u_isqrt", Isqrt{w}.Build(lib)).In("x_valid", done).In("x_num", radicand)
-		div := Divider{NumBits: b.recipBits(), DenBits: Isqrt{w}.RootBits()}
+		root := m.Instance("u_isqrt", b.root().Build(lib)).In("x_valid", done).In("x_num", radicand)
+		div := b.divider()
 		r := m.Instance("u_divider", div.Build(lib)).In("x_valid", m.OutOf(root, "y_valid")).
 			In("x_num", m.K(div.NumBits, uint64(b.K)<<b.Shift)).In("x_den", m.OutOf(root, "y_root")).In("y_ready", take)
 		root.In("y_ready", m.OutOf(r, "x_ready"))

@@ -17,8 +17,9 @@ import (
 //
 // Streams x and y: vectors of D elements as ceil(D/Lanes) beats; what x has beyond the end is
 // not looked at, y has zeros there. A vector is taken, then given: with B beats, 2 B + (ceil(bits
-// of ss / 2) + bits of K + Shift + 3) cycles each, and 2 for the last word. bits of ss is 30 +
-// bits of D: at D = 128 and the numerics' K = 362, Shift = 16, one vector takes 2 B + 47.
+// of ss / 4) + ceil((bits of K + Shift) / 2) + 3) cycles each, and 2 for the last word: root and
+// reciprocal come two bits a cycle. bits of ss is 30 + bits of D: at D = 128 and the numerics' K =
+// 362, Shift = 16, one vector takes 2 B + 26.
 type RMSNorm struct {
 	D     int // 1..65536
 	Lanes int // 1..1024

@@ -222,7 +222,7 @@ func (s *softmaxing) sum(take *ir.Node, z Stream) {
 
 	waiting := m.Reg("sums_waiting", ir.Bits(hw), 0)
 	valid := waiting.Q.EqK(0).Not().Named("sum_valid")
-	div := m.Instance("u_divider", Divider{NumBits: recipShift + 1, DenBits: w}.Build(s.lib)).
+	div := m.Instance("u_divider", Divider{NumBits: recipShift + 1, DenBits: w, PerCycle: 1}.Build(s.lib)).
 		In("x_valid", valid).In("x_num", m.K(recipShift+1, 1<<recipShift)).In("y_ready", take)
 	s.closed = valid.And(m.OutOf(div, "x_ready")).Named("divides")
 	dividing, _ := counter(m, "head_div", softHeads, s.closed)
