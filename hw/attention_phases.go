@@ -56,7 +56,8 @@ func (p position) sum(tokens []Beat, from int, stored int, attended func(slots i
 //	normalisation     H ceil of the channels by Lanes, round by round
 //	load q            H ceil(HeadChannels/Rows)
 //	store k, v        G (ceil(HeadChannels/Rows) + ceil(HeadChannels/Cols)), the latter times Cols/Port with a port
-//	memory, read      G (ceil(l/Cols) ceil(HeadChannels/Rows) + ceil(l/Rows) ceil(HeadChannels/Cols)) Cols/Port, with a port
+//	memory, read      G (ceil(l/Cols) ceil(HeadChannels/Rows) + ceil(l/Rows) ceil(HeadChannels/Cols)) Cols/Port, with a port;
+//	                  and ceil(HeadChannels/Rows) Cols/Port for keys that came early
 func (b Spread) Phases(in [][]Beat, from int) []Phase {
 	at := position{context: b.Context, layers: b.Layers}
 	perHead := func(f func(slots int) int) int {
@@ -86,14 +87,35 @@ func (b Spread) Phases(in [][]Beat, from int) []Phase {
 		return append(phases, Phase{"store k, v", []string{"k_fire", "v_fire"}, func(v []uint64) bool { return v[0]+v[1] > 0 }, store(1)})
 	}
 	parts := b.Cols / b.Port
-	read := at.sum(in[0], from, 0, func(l int) int {
-		return b.KVHeads * parts * (ceilDiv(l, b.Cols)*channels(b.Rows) + ceilDiv(l, b.Rows)*channels(b.Cols))
-	})
+	read := b.fetched(in[0], from)
 	asks := []string{"ask", "phase"}
 	return append(phases,
 		Phase{"memory, write k, v", asks, func(v []uint64) bool { return v[0] == 1 && v[1] <= portWriteV }, store(parts)},
 		Phase{"memory, read", asks, func(v []uint64) bool { return v[0] == 1 && v[1] >= portReadK }, read},
 		Phase{"memory, answers", []string{"fill_fire"}, allUp, read})
+}
+
+// fetched is how many beats the memory port reads for the passes from the given one on.
+func (b Spread) fetched(tokens []Beat, from int) int {
+	at, early, words := position{context: b.Context, layers: b.Layers}, false, 0
+	for i, t := range tokens {
+		at.begin(t)
+		if i == from {
+			words = 0 // but what came early for it stays
+		}
+		attends := t[1][0] == 0
+		keys := ceilDiv(at.cnt, b.Cols) * b.kChunks()
+		if attends {
+			words += b.KVHeads * (keys + ceilDiv(at.cnt, b.Rows)*b.vRounds())
+		}
+		if attends && early {
+			words += b.kChunks() - keys
+		}
+		if early = attends && t[2][0] == 0; early {
+			words += keys
+		}
+	}
+	return words * b.portParts()
 }
 
 // Phases are those of the passes from the given one on. Per pass over l slots, with H heads

@@ -2,9 +2,12 @@ package hw
 
 // PassCycles is Cycles of one pass over slots tokens that gives outputs, on an engine that has
 // nothing else to do: what a layer's attention takes in decode, where the next layer begins
-// when this one is done. It costs time in the number of heads only.
+// when this one is done. It costs time in the number of heads only. With a memory port the
+// keys of the first KV head are there, but for the token's, because they came after the pass
+// before, and those for the pass after are asked for.
 func (b Spread) PassCycles(slots int) int {
 	t := newTiming(b)
+	t.early = b.Port > 0
 	t.passes = []passTime{{slots: slots}}
 	t.block()
 	return t.end()
@@ -15,13 +18,14 @@ func (b Spread) ArrayCycles(slots int) int {
 	return b.Heads * (ceilDiv(slots, b.Cols)*b.slotTime() + ceilDiv(slots, b.Rows)*b.vRounds())
 }
 
-// PortCycles is how long the memory port works in such a pass, reads and writes; 0 without.
+// PortCycles is how long the memory port works in such a pass, reads and writes, with what
+// comes early for the next; 0 without.
 func (b Spread) PortCycles(slots int) int {
 	if b.Port == 0 {
 		return 0
 	}
 	reads := (ceilDiv(slots, b.Cols)*b.kChunks() + ceilDiv(slots, b.Rows)*b.vRounds()) * b.portParts()
-	return b.KVHeads * (b.writeTime() + reads)
+	return b.KVHeads*(b.writeTime()+reads) + b.kChunks()*b.portParts()
 }
 
 // newTiming is an engine that was never used.

@@ -15,13 +15,27 @@ func lonePass(slots int) []Beat {
 	return tokens
 }
 
-// PassCycles of an engine at rest is what Cycles adds for a pass after tokens that were stored.
+// PassCycles of an engine at rest is what Cycles adds for a pass after tokens that were stored;
+// with a memory port for one that comes long after a pass that was the same.
 func TestPassCyclesAreWhatAPassAddsToStoredTokens(t *testing.T) {
 	r := rand.New(rand.NewSource(5))
 	for range 300 {
 		b := randomSpread(r).(Spread)
 		b.Layers = 1
 		slots := 1 + r.Intn(b.Context)
+		if b.Port > 0 {
+			const late = 1 << 20
+			engine := newTiming(b)
+			engine.passes = []passTime{{slots: slots}}
+			engine.block()
+			engine.last = late - 1
+			engine.passes = []passTime{{slots: slots}}
+			engine.block()
+			if got, want := b.PassCycles(slots), engine.end()-late; got != want {
+				t.Errorf("%s, %d slots: %d cycles, late ones take %d", b.Name(), slots, got, want)
+			}
+			continue
+		}
 		stored := (slots - 1) * (1 + b.KVHeads*b.writeTime())
 		if got, want := stored+b.PassCycles(slots), b.Cycles([][]Beat{lonePass(slots)}); got != want {
 			t.Errorf("%s, %d slots: %d cycles, Cycles gives %d", b.Name(), slots, got, want)

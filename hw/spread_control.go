@@ -32,6 +32,8 @@ type spreading struct {
 	newQuery, newKeys, newValues *ir.Node // the last of a head's q, k, v comes in
 	room                         credit   // heads the banks have room for, when the cache is in memory
 	fetches                      *ir.Node // the first word of a head is asked for
+	early                        *ir.Reg  // keys are asked for before their pass begins; see port
+	within                       *ir.Reg  // the next pass is not a block's first
 
 	bank    bankWrite
 	qBuffer *ir.Inst
@@ -51,6 +53,8 @@ type flight struct {
 	lane         place    // slot of the token, divided by Lanes
 	base, biases *ir.Node // where the layer's part of the banks and of the biases begins
 	constants    *ir.Node // and of ConSmax's constants
+	patched      *ir.Node // keys of the first KV head came early; with a memory port
+	slot         *ir.Node // slot of the token, divided by Cols; with a memory port
 }
 
 // turn is the element of the present pass; it changes in each cycle with en.
@@ -96,7 +100,12 @@ func (e *spreading) begin() {
 	e.passes = newCredit(m, "passes", flightPasses, 0)
 	within := m.Reg("within", ir.Bits(1), 0)
 	room := within.Q.Mux(e.passes.reg.Q.EqK(flightPasses).Not(), e.passes.some().Not()).Named("pass_room")
-	e.fire = e.token.ready(e.writes.Q.Not().And(room))
+	ready := e.writes.Q.Not().And(room)
+	if e.within = within; e.Port > 0 {
+		e.early = m.Reg("early", ir.Bits(1), 0)
+		ready = ready.And(e.early.Q.Not())
+	}
+	e.fire = e.token.ready(ready)
 	store := e.token.fields[1]
 	e.attends = e.fire.And(store.Not()).Named("attends")
 	e.stores = m.Reg("stores", ir.Bits(1), 0).SetEn(e.fire, store)

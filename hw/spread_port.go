@@ -75,6 +75,14 @@ func (e *spreading) word(isV, outer, inner *ir.Node) *ir.Node {
 
 // port writes k and v to the external memory, KV head after KV head, and then asks for all
 // of the head's keys and values, as soon as the banks have room for them.
+//
+// After a pass it goes on with the keys of the next pass's first KV head, while the array
+// works on this pass's last heads. The token's own key is missing in them, and where a new
+// slot begins a word of the banks so is the word: that is asked for again once the token's
+// key is written, in that pass. Where the next pass attends to fewer tokens, there are
+// more keys than it uses. Tokens that are only stored make these keys useless; their room in
+// the banks stays theirs, and the next pass that attends asks for its own. Within a block the
+// next pass is at the port at once, and nothing comes early.
 func (e *spreading) port() {
 	m, parts, bytes := e.m, e.portParts(), e.portBytes()
 	phase := m.Reg("phase", ir.Bits(2), portWriteK)
@@ -85,7 +93,9 @@ func (e *spreading) port() {
 	pw := ir.ClogTwo(parts)
 	iw, ow := ir.ClogTwo(max(e.kChunks(), e.vGroups())), ir.ClogTwo(max(e.kSlots(), e.vRounds()))
 	k := func(w, v int) *ir.Node { return m.K(w, uint64(v)) }
-	groups, slots := e.lastR.hi.ZExt(iw), e.lastC.hi.ZExt(ow)
+	headAt := m.Reg("ask_kv", ir.Bits(ir.ClogTwo(e.KVHeads)), 0)
+	holds, patches := e.ahead(headAt.Q.EqK(0))
+	groups, slots := e.lastR.hi.ZExt(iw), patches.Mux(k(ow, 0), e.lastC.hi.ZExt(ow))
 	loop := newKVLoop(m, "ask", writeK.Mux(k(pw, 0), k(pw, parts-1)),
 		isV.Mux(reads.Mux(groups, k(iw, 0)), k(iw, e.kChunks()-1)),
 		isV.Mux(k(ow, e.vRounds()-1), reads.Mux(slots, k(ow, 0))))
@@ -102,7 +112,7 @@ func (e *spreading) port() {
 	}
 	aw := ir.ClogTwo(e.memoryWords())
 	nextHead := m.Reg("ask_head", ir.Bits(aw), 0)
-	outer := reads.Or(isV).Mux(loop.outer.Q, e.col.hi.ZExt(ow))
+	outer := isV.Or(reads.And(patches.Not())).Mux(loop.outer.Q, e.col.hi.ZExt(ow))
 	inner := writeV.Mux(e.row.hi.ZExt(iw), loop.inner.Q)
 	word := total(aw, e.word(isV, outer, inner)).Mul(k(aw, parts))
 	addr := total(aw, nextHead.Q, word, writeK.Mux(beat, loop.part.Q))
@@ -116,30 +126,50 @@ func (e *spreading) port() {
 
 	e.room = newCredit(m, "head_room", portHeads, portHeads)
 	begins := loop.part.Q.EqK(0).And(loop.inner.Q.EqK(0)).And(loop.outer.Q.EqK(0)).And(is(portReadK)).Named("fetch_begins")
-	offered := reads.Mux(begins.Not().Or(e.room.some()), isV.Mux(e.v.valid, e.k.valid))
-	valid := e.writes.Q.And(offered).Named("asks")
+	offered := reads.Mux(begins.Not().Or(holds).Or(e.room.some()), isV.Mux(e.v.valid, e.k.valid))
+	valid := e.writes.Q.Or(e.early.Q).And(offered).Named("asks")
 	ready, out := sliced(e.lib, m, "u_mem", valid, []*ir.Node{reads.Not(), addr, data, mask})
 	e.k.ready(e.writes.Q.And(writeK).And(ready))
 	e.v.ready(e.writes.Q.And(writeV).And(ready).And(loop.partEnd))
 	step := valid.And(ready).Named("ask")
 	loop.step(step)
-	e.fetches = step.And(begins).Named("fetches")
+	e.fetches = step.And(begins).And(holds.Not()).Named("fetches")
 
 	phaseEnd := step.And(loop.ends).Named("phase_end")
 	headEnd := phaseEnd.And(is(portReadV).Or(writeV.And(e.stores))).Named("asked")
-	phase.SetEn(phaseEnd, headEnd.Mux(k(2, portWriteK), phase.Q.AddK(1)))
-	_, lastHead := counter(m, "ask_kv", e.KVHeads, headEnd)
-	size := e.headWords() * parts
-	layer := stepper(m, "layer_base", aw, e.KVHeads*size, e.Layers, e.nextLayer)
-	nextHead.SetEn(e.fire.Or(headEnd), e.fire.Mux(layer, nextHead.Q.AddK(int64(size))))
+	lastHead := headAt.Q.EqK(uint64(e.KVHeads - 1))
+	headAt.SetEn(headEnd, lastHead.Mux(k(headAt.Type.W, 0), headAt.Q.AddK(1)))
 	passEnd := headEnd.And(lastHead)
+	goesOn := passEnd.And(e.stores.Or(e.within.Q).Not()).Named("goes_on")
+	phase.SetEn(phaseEnd, goesOn.Mux(k(2, portReadK), headEnd.Or(e.early.Q).Mux(k(2, portWriteK), phase.Q.AddK(1))))
+	size := e.headWords() * parts
+	layer := stepper(m, "layer_base", aw, e.KVHeads*size, e.Layers, e.nextLayer) // of the next pass, once one has begun
+	nextHead.SetEn(e.fire.Or(headEnd), e.fire.Or(passEnd).Mux(layer, nextHead.Q.AddK(int64(size))))
 	e.writes.SetEn(e.fire.Or(passEnd), e.fire)
+	e.early.SetEn(passEnd.Or(phaseEnd.And(e.early.Q)), goesOn)
 
 	_, outs := e.Streams()
 	taken := output(m, outs[1])
 	out.take(taken)
 	drive(m, outs[1], out.valid, out.fields...)
 	e.fill(out.valid.And(taken).And(out.fields[0].Not()))
+}
+
+// ahead keeps the books of keys that were asked for before their pass. In the pass that the
+// port works on, with its first KV head, holds is up when the banks have these keys and so
+// need no room for the head; patches when they lack nothing but the token's own.
+func (e *spreading) ahead(firstHead *ir.Node) (holds, patches *ir.Node) {
+	m := e.m
+	store := e.fire.And(e.attends.Not())
+	held, stale := m.Reg("held", ir.Bits(1), 0), m.Reg("stale", ir.Bits(1), 0)
+	held.SetEn(e.early.Q.Or(e.attends), e.early.Q)
+	stale.SetEn(e.fire, store.And(held.Q)) // they are of another layer than the pass to come
+	held1 := m.Reg("holds", ir.Bits(1), 0).SetEn(e.attends, held.Q)
+	patched := m.Reg("patches", ir.Bits(1), 0).SetEn(e.attends, held.Q.And(stale.Q.Not()))
+	e.flight.patched = e.kept("patched", patched)
+	e.flight.slot = e.kept("slot", e.col.hi)
+	now := firstHead.And(e.early.Q.Not())
+	return held1.And(now).Named("has_bank"), patched.And(now).Named("patch")
 }
 
 // fill puts what the memory answers into the banks; asked is up when a read request leaves.
@@ -151,18 +181,36 @@ func (e *spreading) fill(asked *ir.Node) {
 	isV := m.Reg("fill_v", ir.Bits(1), 0)
 	of := m.Reg("fill_turn", ir.Bits(1), 0)
 	lastC, lastR := e.flight.lastC.hi.Pick(of.Q), e.flight.lastR.hi.Pick(of.Q)
+
+	// Keys that were asked for early come before the others of their pass's first KV head.
+	asksEarly := e.fetches.And(e.early.Q).Named("asks_early")
+	earlyLast := m.DataReg("early_last", ir.Vec(flightPasses, e.lastC.hi.Type.W))
+	earlyLast.SetEn(asksEarly, setLane(earlyLast.Q, e.enters, e.lastC.hi))
+	earlyTurns := m.Reg("early_turns", ir.Vec(flightPasses, 1), 0)
+	earlyIn := m.Reg("early_in", ir.Bits(1), 0)
+	head := m.Reg("fill_kv", ir.Bits(ir.ClogTwo(e.KVHeads)), 0)
+	firstK := head.Q.EqK(0).And(isV.Q.Not())
+	isEarly := firstK.And(earlyTurns.Q.Pick(of.Q)).And(earlyIn.Q.Not()).Named("fill_early")
+	patch := firstK.And(isEarly.Not()).And(e.flight.patched.Pick(of.Q)).Named("fill_patch")
+	slots := isEarly.Mux(earlyLast.Q.Pick(of.Q), patch.Mux(m.K(lastC.Type.W, 0), lastC))
+
 	loop := newKVLoop(m, "fill", k(pw, parts-1), isV.Q.Mux(lastR.ZExt(iw), k(iw, e.kChunks()-1)),
-		isV.Q.Mux(k(ow, e.vRounds()-1), lastC.ZExt(ow)))
-	due := newCredit(m, "due", portHeads*e.headWords()*parts, 0)
+		isV.Q.Mux(k(ow, e.vRounds()-1), slots.ZExt(ow)))
+	due := newCredit(m, "due", (portHeads*e.headWords()+e.keyWords())*parts, 0)
 	fire := e.fillIn.ready(due.some())
 	due.set(asked, fire)
 	loop.step(fire)
 	ends := fire.And(loop.ends).Named("filled")
-	isV.SetEn(ends, isV.Q.Not())
-	e.newKeys, e.newValues = ends.And(isV.Q.Not()), ends.And(isV.Q)
+	e.newKeys, e.newValues = ends.And(isV.Q.Or(isEarly).Not()), ends.And(isV.Q)
+	isV.SetEn(e.newKeys.Or(e.newValues), isV.Q.Not())
+	earlyIn.SetEn(ends.And(isV.Q.Not()), isEarly)
 
-	_, lastHead := counter(m, "fill_kv", e.KVHeads, e.newValues)
-	of.SetEn(e.newValues.And(lastHead), of.Q.Not())
+	lastHead := head.Q.EqK(uint64(e.KVHeads - 1))
+	head.SetEn(e.newValues, lastHead.Mux(k(head.Type.W, 0), head.Q.AddK(1)))
+	over := e.newValues.And(lastHead).Named("fill_over")
+	of.SetEn(over, of.Q.Not())
+	left := over.Mux(setLane(earlyTurns.Q, of.Q, k(1, 0)), earlyTurns.Q)
+	earlyTurns.Set(asksEarly.Mux(setLane(left, e.enters, k(1, 1)), left))
 
 	w := ir.ClogTwo(e.bankWords())
 	base := stepper(m, "fill_head", w, e.headWords(), portHeads, e.newValues)
@@ -170,7 +218,8 @@ func (e *spreading) fill(asked *ir.Node) {
 	for c := range part {
 		part[c] = uint64(c / e.Port)
 	}
-	at := total(w, base, total(w, e.word(isV.Q, loop.outer.Q, loop.inner.Q)))
+	outer := patch.Mux(e.flight.slot.Pick(of.Q).ZExt(ow), loop.outer.Q)
+	at := total(w, base, total(w, e.word(isV.Q, outer, loop.inner.Q)))
 	goes := m.Reg("bank_write", ir.Bits(1), 0).Set(fire)
 	e.bank = bankWrite{
 		cols: goes.And(m.KVec(pw, part...).Eq(m.DataReg("bank_part", ir.Bits(pw)).Set(loop.part.Q))),

@@ -113,8 +113,10 @@ func (b Spread) traffic(in [][]Beat) (requests, fills []Beat) {
 	}
 	ks, vs := in[2], in[3]
 	at := position{context: b.Context, layers: b.Layers}
+	early := false // the keys of the first KV head were asked for
 	for _, t := range in[0] {
 		layer := at.begin(t)
+		stores, more := t[1][0] == 1, t[2][0] == 1
 		for h := range b.KVHeads {
 			base := (layer*b.KVHeads + h) * b.headWords()
 			word := func(row, part int) int { return (base+row)*b.portParts() + part }
@@ -131,16 +133,26 @@ func (b Spread) traffic(in [][]Beat) (requests, fills []Beat) {
 				}
 				vs = vs[1:]
 			}
-			if t[1][0] == 1 {
+			if stores {
 				continue
 			}
-			for i := range ceilDiv(at.cnt, b.Cols) * b.kChunks() * b.portParts() {
+			from, to := 0, at.cnt
+			if early && h == 0 { // all but what holds the token's slot
+				from, to = at.slot/b.Cols*b.Cols, at.slot+1
+			}
+			for i := from / b.Cols * b.kChunks() * b.portParts(); i < ceilDiv(to, b.Cols)*b.kChunks()*b.portParts(); i++ {
 				ask(word(0, i), nil, nil)
 			}
 			for i := range b.vRounds() {
 				for g := range ceilDiv(at.cnt, b.Rows) * b.portParts() {
 					ask(word(b.keyWords()+i*b.vGroups(), g), nil, nil)
 				}
+			}
+		}
+		if early = !stores && !more; early {
+			base := (layer + 1) % b.Layers * b.KVHeads * b.headWords() * b.portParts()
+			for i := range ceilDiv(at.cnt, b.Cols) * b.kChunks() * b.portParts() {
+				ask(base+i, nil, nil)
 			}
 		}
 	}
@@ -222,6 +234,7 @@ type timing struct {
 	// Of the present block.
 	passes []passTime
 	wrote  int   // the last beat of k or v was taken, with a port the last request made
+	early  bool  // the keys of the next pass's first KV head were asked for
 	at     int   // pass that writes
 	head   int   // and its KV head; -1: it has not begun
 	begins []int // when each pass that gives outputs began
@@ -315,6 +328,7 @@ func (t *timing) supply() (keys, values int, ok bool) {
 				t.wrote = max(t.wrote, t.groups[at])
 			}
 			if p.store {
+				t.early = false
 				if t.head++; t.Port > 0 {
 					t.wrote += t.writeTime()
 				} else {
@@ -335,8 +349,11 @@ func (t *timing) supply() (keys, values int, ok bool) {
 				}
 				from = t.groups[older]
 			}
-			t.head++
-			keys = max(t.wrote+t.writeTime(), from) + ceilDiv(p.slots, t.Cols)*t.kChunks()*t.portParts()
+			words := ceilDiv(p.slots, t.Cols)
+			if t.head++; t.early {
+				t.early, words = false, 1
+			}
+			keys = max(t.wrote+t.writeTime(), from) + words*t.kChunks()*t.portParts()
 			t.wrote = keys + ceilDiv(p.slots, t.Rows)*t.vRounds()*t.portParts()
 			return keys + 2, t.wrote + 2, true
 		}
@@ -397,10 +414,24 @@ func (t *timing) block() {
 		}
 	}
 	t.supply() // the passes at the end that only store
+	t.ahead()
 	t.last, t.passes = t.wrote, nil
 	if heads > 0 {
 		t.last = max(t.last, t.free)
 	}
+}
+
+// ahead asks for the keys of the next block's first KV head after a pass that gives outputs,
+// as soon as the banks have room.
+func (t *timing) ahead() {
+	last := t.passes[len(t.passes)-1]
+	if t.early = t.Port > 0 && !last.store; !t.early {
+		return
+	}
+	if older := len(t.begins)*t.KVHeads - portHeads; older >= 0 {
+		t.wrote = max(t.wrote, t.groups[older])
+	}
+	t.wrote += ceilDiv(last.slots, t.Cols) * t.kChunks() * t.portParts()
 }
 
 // normalised is when a head whose AV began after cycle start has left the buffers.
