@@ -25,6 +25,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/rtl", "ir ir/bits ir/pass"},
 	{"ohmloom/verify", "ir ir/... rtl verify verify/..."},
 	{"ohmloom/scripts/benchmarks", "hw hw/... ir ir/... rtl scripts verify verify/..."},
+	{"ohmloom/scripts/energy", "gen/model gen/tools hw hw/... ir ir/... rtl scripts verify verify/..."},
 	{"ohmloom/scripts", ""},
 	{"ohmloom/examples", ""},
 	{"ohmloom/gen/arch", "hw/device ir/bits"},
