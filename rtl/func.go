@@ -165,6 +165,9 @@ func widened(name, i string, w, to int, isSigned bool) string {
 
 // maskedSum is a call of the column sum.
 func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
+	if mem := b.columns(n); mem != nil {
+		return b.memorySum(n, mem, isSigned)
+	}
 	mask, cells := n.Args[0], n.Args[1]
 	k, w, g, to := mask.Type.N, cells.Type.W, n.Type.N, n.Type.W
 	fn := b.function("column_sums", fmt.Sprint("msum", k, w, g, to, isSigned), func(name string) []string {
@@ -176,7 +179,7 @@ func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
 			"  integer `g`;",
 		}
 		if w == 1 {
-			return append(head, b.columnCounts(name, k, g, to, isSigned)...)
+			return append(head, b.columnCounts(name, k, g, to, isSigned, "|`mask`", fmt.Sprintf("`cells`[%d*`g` +: %d]", k, k))...)
 		}
 		return append(head,
 			"  integer `j`;",
@@ -195,18 +198,18 @@ func (b *builder) maskedSum(n *ir.Node, isSigned bool) expr {
 	return call{fn, []expr{b.expr(mask), b.expr(cells)}}
 }
 
-// columnCounts is the rest of a column sum over single-bit cells. A column stands in a name of its
-// own, so that its words have fixed places, which simulates fast; without a mask there is nothing
-// to count.
-func (b *builder) columnCounts(name string, k, g, to int, isSigned bool) []string {
+// columnCounts is the rest of a column sum over single-bit cells, column being the text of
+// column g and when the condition under which there is anything to count. A column stands in a name of its
+// own, so that its words have fixed places, which simulates fast.
+func (b *builder) columnCounts(name string, k, g, to int, isSigned bool, when, column string) []string {
 	text := []string{
 		fmt.Sprintf("  reg [%d:0] `column`;", k-1),
 		fmt.Sprintf("  reg [%d:0] `acc`;", max(to, countBits)-1),
 		"  begin",
 		fmt.Sprintf("    %s = %d'd0;", name, g*to),
-		"    if (|`mask`)",
+		"    if (" + when + ")",
 		fmt.Sprintf("      for (`g` = 0; `g` < %d; `g` = `g` + 1) begin", g),
-		fmt.Sprintf("        `column` = `mask` & `cells`[%d*`g` +: %d];", k, k),
+		"        `column` = `mask` & " + column + ";",
 	}
 	for _, l := range b.counted("`column`", k, to, isSigned) {
 		text = append(text, "        "+l)

@@ -42,6 +42,7 @@ type builder struct {
 	ports map[*ir.Port]*net // looked up only
 	funcs map[string]string // key of a function -> its name; looked up only
 	local map[string]string // genvars and locals of functions: wanted -> given name; looked up only
+	ready *net              // set when memories have their power-on contents, or nil
 	chain int               // depth of the ?: chain being written
 }
 
@@ -235,7 +236,8 @@ func (b *builder) declareState() {
 	}
 	for _, mem := range b.m.Mems {
 		name := b.names.pick(mem.Name)
-		word := &memory{name: name, width: mem.Type.Total(), depth: mem.Depth, note: shapeNote(mem.Type)}
+		depth, t := Stored(b.m, mem)
+		word := &memory{name: name, width: t.Total(), depth: depth, note: shapeNote(t)}
 		b.mems = append(b.mems, word)
 		b.out.state = append(b.out.state, word)
 		var q *net

@@ -114,7 +114,9 @@ func (b *builder) powerOn() {
 		case mem.Init != nil:
 			p.contents(name, mem)
 		default:
-			p.memory(name, mem, ir.InitKey(b.m.Name, mem.Name), b)
+			stored := *mem
+			stored.Depth, stored.Type = Stored(b.m, mem)
+			p.memory(name, &stored, ir.InitKey(b.m.Name, mem.Name), b)
 		}
 		if mem.Q != nil {
 			p.words(b.memq[i].name, mem.Type, ir.InitKey(b.m.Name, mem.Name+".q"), b)
@@ -125,6 +127,9 @@ func (b *builder) powerOn() {
 		}
 	}
 	p.load(files, b)
+	if b.ready != nil {
+		p.add("%s = 1'b1;", b.ready.name)
+	}
 	b.out.rom = p.rom
 	if len(p.text) == 0 {
 		return

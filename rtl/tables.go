@@ -79,7 +79,8 @@ func (w *tableWalk) module(m *ir.Module, path string) {
 			}
 			return
 		}
-		text := Memh(mem.Type, data)
+		_, t := Stored(m, mem)
+		text := Memh(t, data)
 		if note := w.img.Notes[key]; note != "" {
 			text = append([]byte("// "+oneLine(note)+"\n"), text...)
 		}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -29,10 +28,10 @@ const (
 )
 
 // verilatorFlags: --x-assign and --x-initial "fast" because emitted designs have no X. The only
-// loops are those over the words of a column sum; unrolled in each of many crossbars they
-// would be most of the C++.
+// loops are those over the columns of a column sum; unrolled in each of many crossbars they
+// would be most of the C++. (--unroll-count would limit generate loops as well.)
 var verilatorFlags = []string{"--cc", "--no-timing", "--x-assign", "fast", "--x-initial", "fast", "-O3",
-	"--output-split-cfuncs", "1000", "--unroll-count", "3", "-Wno-fatal",
+	"--output-split-cfuncs", "1000", "--unroll-stmts", "1", "-Wno-fatal",
 	"--top-module", vlog.Bench, "--prefix", "Vtb", "--Mdir", "."}
 
 // toolchain is what a build depends on besides the design.
@@ -121,17 +120,9 @@ func (t *toolchain) compile(ctx context.Context, dir, opt, pre, src, obj string)
 	return err
 }
 
-// countOnes is the head of the function that counts the ones of a word, of which Verilator
-// would write a copy for every use in every crossbar.
-var countOnes = regexp.MustCompile(`(?m)^  function .*_count_ones;`)
-
 // library builds the shared object of a design, or finds it in the cache.
 func (t *toolchain) library(ctx context.Context, c *cache.Dir, files []vlog.File, traced bool) (string, bool, error) {
 	parts := append([]string{t.key}, verilatorFlags...)
-	files = slices.Clone(files)
-	for i := range files {
-		files[i].Text = countOnes.ReplaceAllString(files[i].Text, "$0 /*verilator no_inline_task*/")
-	}
 	for _, f := range files {
 		parts = append(parts, f.Name, f.Text)
 	}

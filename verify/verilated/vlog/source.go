@@ -79,12 +79,14 @@ func Units(files []File) []string {
 type Table struct {
 	Path string // as ir.Image is keyed
 	*ir.Mem
+	Word ir.Type // of the file
 }
 
 // Tables lists the Loaded memories of d, one for each instance.
 func Tables(d *ir.Design) []Table {
-	any := false
+	any, modules := false, map[string]*ir.Module{}
 	for _, m := range d.Modules {
+		modules[m.Name] = m
 		for _, mem := range m.Mems {
 			any = any || mem.Loaded && mem.Init == nil
 		}
@@ -98,7 +100,8 @@ func Tables(d *ir.Design) []Table {
 			continue
 		}
 		for _, p := range mem.Paths {
-			ts = append(ts, Table{p, mem.Mem})
+			_, word := rtl.Stored(modules[mem.Module], mem.Mem)
+			ts = append(ts, Table{p, mem.Mem, word})
 		}
 	}
 	return ts
@@ -119,7 +122,7 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 			return "", err
 		}
 		prefix = dir + string(filepath.Separator)
-		if err := os.WriteFile(prefix+Bench+"."+t.Path+".memh", []byte(memh(t.Type, data)), 0o644); err != nil {
+		if err := os.WriteFile(prefix+Bench+"."+t.Path+".memh", []byte(memh(t.Word, data)), 0o644); err != nil {
 			return "", err
 		}
 	}

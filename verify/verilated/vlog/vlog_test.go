@@ -127,7 +127,7 @@ func TestHexPacksElementZeroLow(t *testing.T) {
 
 func TestImageFilesAreNamedAfterInstancesAndLengthsAreChecked(t *testing.T) {
 	dir := t.TempDir()
-	ts := []Table{{"top.u_r[1].u.mem", &ir.Mem{Depth: 2, Type: ir.Vec(2, 4)}}, {"top.other", &ir.Mem{Depth: 4, Type: ir.Bits(8)}}}
+	ts := []Table{{"top.u_r[1].u.mem", &ir.Mem{Depth: 2, Type: ir.Vec(2, 4)}, ir.Vec(2, 4)}, {"top.other", &ir.Mem{Depth: 4, Type: ir.Bits(8)}, ir.Bits(8)}}
 	img := ir.NewImage()
 	img.Data["top.u_r[1].u.mem"] = []uint64{1, 2, 3, 4}
 	prefix, err := WriteImage(dir, ts, img)
