@@ -86,6 +86,9 @@ func wreck(d *ir.Design) {
 		}
 		for _, mem := range m.Mems {
 			mem.Depth, mem.RAddr = 0, nil
+			for i := range mem.Expect {
+				mem.Expect[i]++
+			}
 			for i := range mem.Init {
 				mem.Init[i]++
 			}

@@ -228,7 +228,7 @@ func (c Crossbars) String() string {
 		fmt.Fprintf(&b, "%d-bit converters, step %s, %d columns each", c.Bits, c.Step, c.Share)
 	}
 	for _, p := range device.Parameters {
-		if v := *p.Of(&c.Effects); v != 0 {
+		if v := *p.Of(&c.Effects); v != 0 && v != p.Default {
 			fmt.Fprintf(&b, ", %s %g", p.Name, v)
 		}
 	}
