@@ -40,12 +40,14 @@ func TestInterruptEndsEverything(t *testing.T) {
 		tool  string // stands for the hanging one
 		needs []string
 		args  []string
+		keeps []string // of what is on standard output; none: nothing is
 	}{
-		{"build, drawing", "OHMLOOM_DOT", nil, []string{"build", "-o", "out", "my.hcl"}},
-		{"verify, linting", "OHMLOOM_VERILATOR", nil, []string{"verify", "my.hcl"}},
-		{"verify, compiling", "OHMLOOM_GXX", []string{"verilator"}, []string{"verify", "--engine", "verilated", "my.hcl"}},
-		{"verify, lockstep", "", nil, []string{"verify", "--engine", "telling,interp", "--cycles", "1000000000", "my.hcl"}},
-		{"area", "OHMLOOM_YOSYS", []string{"liberty"}, []string{"area", "my.hcl"}},
+		{"build, drawing", "OHMLOOM_DOT", nil, []string{"build", "-o", "out", "my.hcl"}, nil},
+		{"verify, linting", "OHMLOOM_VERILATOR", nil, []string{"verify", "my.hcl"}, nil},
+		{"verify, compiling", "OHMLOOM_GXX", []string{"verilator"}, []string{"verify", "--engine", "verilated", "my.hcl"}, nil},
+		{"verify, lockstep", "", nil, []string{"verify", "--engine", "telling,interp", "--cycles", "1000000000", "my.hcl"}, nil},
+		{"area", "OHMLOOM_YOSYS", []string{"liberty"}, []string{"area", "my.hcl"}, nil},
+		{"run, writing", "", nil, []string{"run", "--engine", "telling", "--tokens", "1000000"}, []string{"ROMEO:\nWhat light through ", "interrupted after"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,8 +90,13 @@ func TestInterruptEndsEverything(t *testing.T) {
 				cmd.Process.Kill()
 				t.Fatalf("still running %s after SIGINT", limit)
 			}
-			if !strings.Contains(errOut.String(), "interrupted") || out.Len() > 0 {
+			if !strings.Contains(errOut.String(), "interrupted") || len(c.keeps) == 0 && out.Len() > 0 {
 				t.Errorf("stdout %q, stderr %q", out.String(), errOut.String())
+			}
+			for _, k := range c.keeps {
+				if !strings.Contains(out.String(), k) {
+					t.Errorf("stdout %q lacks %q", out.String(), k)
+				}
 			}
 			for _, d := range []string{dir, tmp} {
 				if left := names(t, d); strings.TrimSuffix(left, " ") != "" && left != "my.hcl" {

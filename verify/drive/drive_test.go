@@ -144,3 +144,41 @@ func TestARunningDesignIsNotReset(t *testing.T) {
 		}
 	}
 }
+
+// What is given next may depend on what came out; a beat that is not taken keeps waiting.
+func TestALiveDesignIsGivenBeatsAsItGoes(t *testing.T) {
+	m := stage("")
+	l, err := drive.NewLive(engine(t, m), m, []string{"x"}, []string{"y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []drive.Beat
+	if err := l.Push("x", beats[0]); err != nil {
+		t.Fatal(err)
+	}
+	for len(got) < len(beats) && l.Cycle() < 50 {
+		if _, err := l.Step(); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range l.Take("y") {
+			if l.Output("y_valid")[0] != 1 {
+				t.Error("a beat came while y_valid was 0")
+			}
+			if got = append(got, b); len(got) < len(beats) {
+				if err := l.Push("x", beats[len(got)]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	want := []drive.Beat{{{1, 2}}, {{3, 4}}, {{250, 255}}} // bias is 0
+	if !reflect.DeepEqual(got, want) || l.Waiting("x") != 0 {
+		t.Errorf("%v, want %v; %d wait", got, want, l.Waiting("x"))
+	}
+	if err := l.Push("x", drive.Beat{{1}}); err == nil {
+		t.Error("a beat of another width is taken")
+	}
+	if _, err := drive.NewLive(engine(t, m), m, []string{"z"}, nil); err == nil {
+		t.Error("stream z is bound")
+	}
+}
