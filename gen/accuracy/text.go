@@ -75,7 +75,7 @@ func NewText(m *model.Model, file, text string) (*Text, error) {
 		rest = rest[size:]
 	}
 	if t.Windows() == 0 {
-		return nil, &TextError{File: file, Problem: fmt.Sprintf("%d characters, but a window of %s and the character after it take %d", len(t.tokens), m.Name, m.Config.Ctx+1)}
+		return nil, &TextError{File: file, Problem: fmt.Sprintf("the text is %d characters long, but a window of %s and the character after it take %d", len(t.tokens), m.Name, m.Config.Ctx+1)}
 	}
 	return t, nil
 }

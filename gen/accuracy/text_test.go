@@ -96,8 +96,8 @@ func TestPackedProductsAreExact(t *testing.T) {
 func TestTextsThatAModelCannotReadAreTold(t *testing.T) {
 	m := load(t, "nano")
 	for _, c := range []struct{ text, want string }{
-		{"", "text.txt: 0 characters, but a window of nano and the character after it take 129"},
-		{strings.Repeat("a", 128), "text.txt: 128 characters"},
+		{"", "text.txt: the text is 0 characters long, but a window of nano and the character after it take 129"},
+		{strings.Repeat("a", 128), "text.txt: the text is 128 characters long"},
 		{"ab\ncd{e", `text.txt:2:3: character "{" is outside the vocabulary of nano`},
 		{"ab\n\u00fcb", `text.txt:2:1: character "` + "\u00fc" + `" is outside`},
 		{"a\xffb", `text.txt:1:2: character "\xff" is outside`},

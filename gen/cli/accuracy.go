@@ -157,6 +157,13 @@ func (f *accuracyFlags) describe(d *description, flags *pflag.FlagSet) error {
 		described.Seed = c.Effects.Seed
 	}
 	c.Effects = described
+	if f.plot == "" {
+		for _, name := range []string{"plot-rows", "plot-bits"} {
+			if flags.Changed(name) {
+				return usage("--%s is for --plot: name the SVG file to draw", name)
+			}
+		}
+	}
 	if err := c.Check(); err != nil {
 		return usage("%v", err)
 	}
@@ -232,6 +239,11 @@ func (a *app) accuracy(ctx context.Context, f *accuracyFlags) (*accuracyResult, 
 	if err != nil {
 		return nil, err
 	}
+	if f.plot != "" {
+		if err := canWriteAside(f.plot); err != nil {
+			return nil, failed("--plot %w", err)
+		}
+	}
 	windows := t.Windows()
 	switch {
 	case f.windows > windows:
@@ -288,11 +300,31 @@ func runError(err error) error {
 	return failed("%w", err)
 }
 
+// canWriteAside says why writeAside will fail, before long work whose result it is to write.
+func canWriteAside(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: it is a directory", name)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".ohmloom-*")
+	if err != nil {
+		return cannotWrite(name, err)
+	}
+	return firstError(tmp.Close(), os.Remove(tmp.Name()))
+}
+
+// cannotWrite names the file that was to be written instead of the one aside.
+func cannotWrite(name string, err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%s: cannot be written: %w", name, err)
+}
+
 // writeAside writes a file under another name in its folder, then renames it.
 func writeAside(name string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".ohmloom-*")
 	if err != nil {
-		return err
+		return cannotWrite(name, err)
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
@@ -140,7 +142,7 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 	fl.BoolVar(&f.noHead, "no-head", false, "decoder layers only, as PIM-LLM counts")
 	fl.IntVar(&f.latency, "latency", 0, "`cycles` in which external memory answers a whole chip")
 	fl.BoolVar(&f.csv, "csv", false, "print the rows (--paper) or the parts as CSV")
-	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; an unknown one lists them all")
+	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; "+allKeys+" names them all")
 	return a.varFlag(cmd)
 }
 
@@ -149,8 +151,11 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 	if f.phase != estimate.Decode && f.phase != estimate.Prefill {
 		return usage("--phase %q: allowed are %s and %s", f.phase, estimate.Decode, estimate.Prefill)
 	}
-	if f.context < 0 || f.chips < 1 || f.chips > 1_000_000 {
-		return usage("--context %d, --chips %d: contexts are 1 or more, chips 1 to 1,000,000", f.context, f.chips)
+	if f.context < 0 || f.context == 0 && cmd.Flags().Changed("context") {
+		return usage("--context %d: allowed are 1 or more tokens", f.context)
+	}
+	if f.chips < 1 || f.chips > 1_000_000 {
+		return usage("--chips %d: allowed are 1 to 1,000,000", f.chips)
 	}
 	h, in, err := a.estimated(cmd, args, f)
 	if err != nil {
@@ -247,13 +252,44 @@ func value(q *estimate.Quantity) float64 {
 	return q.Value
 }
 
+// allKeys is what --why takes instead of a key, to name them all.
+const allKeys = "list"
+
+// nearestKeys are the keys that a mistyped one may have meant, at most five, the likeliest first:
+// those that need the fewest edits, as a whole or in one of their words; none when all of them
+// need more than a third of the given letters.
+func nearestKeys(given string, sorted []string) []string {
+	given = strings.ToLower(given)
+	edits := map[string]int{}
+	for _, key := range sorted {
+		best := 2 * levenshtein.Distance(given, strings.ToLower(key), nil)
+		for _, word := range strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return strings.ContainsRune("._ ", r) }) {
+			best = min(best, 1+2*levenshtein.Distance(given, word, nil))
+		}
+		edits[key] = best
+	}
+	near := slices.Clone(sorted)
+	near = slices.DeleteFunc(near, func(key string) bool { return edits[key] > 1+2*len(given)/3 })
+	slices.SortStableFunc(near, func(a, b string) int {
+		return cmp.Or(cmp.Compare(edits[a], edits[b]), cmp.Compare(len(a), len(b)))
+	})
+	return near[:min(5, len(near))]
+}
+
 // explain prints how a number came to be.
 func (a *app) explain(key string, trees []*estimate.Quantity) error {
 	q := estimate.Find(key, trees...)
 	if q == nil {
 		keys := estimate.Keys(trees...)
 		slices.Sort(keys)
-		return usage("--why: there is no number %q; there are %s", key, strings.Join(keys, ", "))
+		if key == allKeys {
+			fmt.Fprintln(a.out, strings.Join(keys, "\n"))
+			return nil
+		}
+		if near := nearestKeys(key, keys); len(near) > 0 {
+			return usage("--why: there is no number %q; near it are %s; --why %s names all %d", key, strings.Join(near, ", "), allKeys, len(keys))
+		}
+		return usage("--why: there is no number %q, nor one like it; --why %s names all %d", key, allKeys, len(keys))
 	}
 	return q.Why(a.out)
 }

@@ -139,6 +139,11 @@ func (f *runFlags) inverse() int {
 
 // run writes text on the engine.
 func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
+	if f.timeline != "" {
+		if err := canWriteAside(f.timeline); err != nil {
+			return failed("--timeline %w", err)
+		}
+	}
 	c := d.chip
 	m, err := a.checkpoint(d, f.model)
 	if err != nil {

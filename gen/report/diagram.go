@@ -21,13 +21,14 @@ const (
 )
 
 // legend explains the picture, in Graphviz's HTML.
-const legend = `numbers: bits a cycle &#160; <font color="#c0703a">&#9632;</font> analog macro &#160; ` +
+const legend = `numbers: bits a cycle &#160; <font color="#c0703a">&#9632;</font> analog macro, alone or in a block &#160; ` +
 	`<font color="#5a8fc4">&#9632;</font> memory &#160; <font color="#6aa86a">&#9632;</font> logic`
 
 // BlockDiagram is the block diagram of a design in Graphviz's language: blocks with their
 // module and size, nested as the hierarchy is, and an arrow for each path of data between
 // them, labelled with the bits that arrive. Control (single bits, addresses, selectors) is
-// left out. depth is how many levels are opened, from 1. A legend stands under the title.
+// left out. depth is how many levels are opened, from 1; a closed block has the colour of the
+// analog macro that it has inside. A legend stands under the title.
 func BlockDiagram(d *ir.Design, title string, depth int) string {
 	g := &diagram{}
 	g.line(0, "digraph %q {", d.Top.Name)
@@ -112,6 +113,8 @@ func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
 		ports := g.module(in.Of, id, indent+1, depth-1, false)
 		g.line(indent, "}")
 		return block{ports: ports}
+	case analog(in.Of):
+		fill = analogFill
 	}
 	periphery := ""
 	if in.Grid && in.Count() > 1 {
@@ -119,6 +122,13 @@ func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
 	}
 	g.line(indent, `%q [label=%q, fillcolor=%q%s];`, id, label, fill, periphery)
 	return block{node: id}
+}
+
+// analog reports whether an analog macro is somewhere inside m.
+func analog(m *ir.Module) bool {
+	return slices.ContainsFunc(m.Insts, func(in *ir.Inst) bool {
+		return in.Of.Macro != nil && in.Of.Macro.Kind != "sram" || analog(in.Of)
+	})
 }
 
 // connect draws an arrow for each pair of blocks that data flows between inside m.

@@ -74,6 +74,27 @@ func TestEveryInstanceAppears(t *testing.T) {
 	}
 }
 
+// TestClosedBlockShowsTheMacroInside: a block that is not opened is no plain logic when a
+// crossbar is deep inside.
+func TestClosedBlockShowsTheMacroInside(t *testing.T) {
+	x := ir.Type{N: 1, W: 8}
+	wrap := func(name string, inner *ir.Module, out string) *ir.Module {
+		m := ir.New(name, "")
+		m.Out(out, m.OutOf(m.Instance("u_"+inner.Name, inner).In("x", m.In("x", x, "")), out), "")
+		return m
+	}
+	for kind, want := range map[string]string{"crossbar": analogFill, "sram": logicFill} {
+		macro := ir.New("core", "")
+		macro.Macro = &ir.Macro{Kind: kind}
+		macro.Out("y", macro.In("x", x, ""), "")
+		top := wrap("top", wrap("outer", wrap("inner", macro, "y"), "y"), "y")
+		dot := BlockDiagram(ir.NewDesign(top), "top", 1)
+		if w := `"u_outer\nouter", fillcolor="` + want; !strings.Contains(dot, w) {
+			t.Errorf("%s inside: no %s in\n%s", kind, w, dot)
+		}
+	}
+}
+
 func TestDiagramIsTheSameEveryTime(t *testing.T) {
 	first := BlockDiagram(design(), "top", 3)
 	for range 20 {
