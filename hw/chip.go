@@ -16,7 +16,7 @@ import (
 //
 // Streams at its border: cmd, prompt, program, token and done are the Sequencer's. fetch asks
 // the external memory for count rows of the embedding table from row on; stream row takes
-// them, in the order of the requests, each as ceil(D/Lanes) beats. An attention engine with a
+// them, in the order of the requests, each as ceil(D/RowLanes) beats. An attention engine with a
 // memory port has its streams at the border too.
 type Chip struct {
 	Top     string // name of the module; "" makes one of a hash of the parameters
@@ -30,6 +30,7 @@ type Chip struct {
 	Banks     int  // 1..16
 	Bank      Bank // each of them; Lanes and Program are left 0
 	Vocab     int  // rows of the embedding table, 1..65536
+	HeadLanes int  // multipliers of the output head, and elements of a beat of stream row, 1..1024; 0: Lanes
 
 	// What follows is loaded at power-on and not part of the structure.
 	Program  []uint32   // instructions
@@ -54,7 +55,28 @@ func (b Chip) sequencer() Sequencer {
 	return Sequencer{Words: b.Words, Banks: b.Banks, Buffers: b.Buffers, Ops: b.Bank.Ops, Program: b.Program}
 }
 
-func (b Chip) head() OutputHead { return OutputHead{D: b.Unit.D, Lanes: b.Lanes, Rows: b.Vocab} }
+func (b Chip) head() OutputHead { return OutputHead{D: b.Unit.D, Lanes: b.RowLanes(), Rows: b.Vocab} }
+
+// RowLanes is the elements of a beat of stream row.
+func (b Chip) RowLanes() int {
+	if b.HeadLanes == 0 {
+		return b.Lanes
+	}
+	return b.HeadLanes
+}
+
+// rowGear is the gearbox of embeddings to the vector unit, yGear that of vectors to the output
+// head; both only where RowLanes is not Lanes.
+func (b Chip) rowGear() Gearbox {
+	return Gearbox{In: b.RowLanes(), Out: b.Lanes, InLength: b.Unit.D, OutLength: b.Unit.D, Width: 8}
+}
+
+func (b Chip) yGear() Gearbox {
+	g := b.rowGear()
+	g.In, g.Out = g.Out, g.In
+	return g
+}
+
 func (b Chip) sampler() Sampler { return Sampler{Tokens: b.Vocab} }
 
 // bank is bank i.
@@ -80,7 +102,7 @@ func (b Chip) Name() string {
 		return b.Top
 	}
 	h := fnv.New64a()
-	fmt.Fprint(h, b.Lanes, b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks, b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
+	fmt.Fprint(h, b.Lanes, b.RowLanes(), b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks, b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
 	return fmt.Sprintf("chip_%016x", h.Sum64())
 }
 
@@ -112,7 +134,7 @@ func (b Chip) Check() error {
 func (b Chip) Streams() (in, out []Stream) {
 	seqIn, seqOut := b.sequencer().Streams()
 	in = []Stream{seqIn[seqCmd], seqIn[seqPrompt], seqIn[seqProgram],
-		{Name: "row", Doc: "rows of the embedding table", Fields: []Field{{"data", ir.Vec(b.Lanes, 8), true, "int8 elements"}}}}
+		{Name: "row", Doc: "rows of the embedding table", Fields: []Field{{"data", ir.Vec(b.RowLanes(), 8), true, "int8 elements"}}}}
 	out = []Stream{seqOut[seqToken], seqOut[seqDone],
 		{Name: "fetch", Doc: "requests to the memory", Fields: seqOut[seqFetch].Fields[:2]}}
 	engineIn, engineOut := b.Attention.Streams()
@@ -219,14 +241,20 @@ func (c *chipping) vector() {
 	c.command(c.said(seqVector), c.unit, "cmd", nil)
 	c.fromSwitch(c.Banks+readAdd, c.unit, "add", 16)
 	w := c.Banks + writeVector
-	c.toSwitch(c.unit, "y", w, c.ends("norm_beat", c.unit, "y", w, c.head().Beats()))
+	c.toSwitch(c.unit, "y", w, c.ends("norm_beat", c.unit, "y", w, c.Chip.unit().Beats()))
 }
 
 // output places output head and sampler.
 func (c *chipping) output() {
 	m := c.m
 	c.outputs = m.Instance("u_output_head", c.head().Build(c.lib))
-	c.fromSwitch(c.Banks+readHead, c.outputs, "y", 8)
+	if c.RowLanes() == c.Lanes {
+		c.fromSwitch(c.Banks+readHead, c.outputs, "y", 8)
+	} else {
+		gear := m.Instance("u_y", c.yGear().Build(c.lib))
+		c.fromSwitch(c.Banks+readHead, gear, "x", 8)
+		c.join(gear, "y", c.outputs, "y", "data")
+	}
 	sampler := m.Instance("u_sampler", c.sampler().Build(c.lib))
 	c.join(c.outputs, "logit", sampler, "x", "logit")
 	c.command(c.said(seqHead), sampler, "cmd", nil)
@@ -257,9 +285,14 @@ func (c *chipping) memory(row, fetch Stream) {
 	who, waits := m.OutOf(order, "y_data"), m.OutOf(order, "y_valid")
 	table := who.Bit(tokenBits).Named("for_head")
 	c.waits, c.embeds = waits, waits.And(table.Not()).Named("embeds")
-	c.unit.In("emb_valid", rows.valid.And(waits).And(table.Not())).In("emb_data", rows.fields[0])
+	embed, in := c.unit, "emb"
+	if c.RowLanes() != c.Lanes {
+		embed, in = m.Instance("u_emb", c.rowGear().Build(c.lib)), "x"
+		c.join(embed, "y", c.unit, "emb", "data")
+	}
+	embed.In(in+"_valid", rows.valid.And(waits).And(table.Not())).In(in+"_data", rows.fields[0])
 	c.outputs.In("rows_valid", rows.valid.And(waits).And(table)).In("rows_data", rows.fields[0])
-	take := waits.And(table.Mux(m.OutOf(c.outputs, "rows_ready"), m.OutOf(c.unit, "emb_ready"))).Named("row_taken")
+	take := waits.And(table.Mux(m.OutOf(c.outputs, "rows_ready"), m.OutOf(embed, in+"_ready"))).Named("row_taken")
 	rows.take(take)
 	fire := rows.valid.And(take).Named("row_moves")
 	_, rowEnds := counter(m, "row_beat", c.head().Beats(), fire)

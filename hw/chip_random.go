@@ -24,6 +24,9 @@ func triedChip(r *rand.Rand) Chip {
 	n := randomNorm(r, r.Intn(3) == 0)
 	b := Chip{Lanes: oddSize(r, 9), Buffers: 7 + r.Intn(3), Banks: 1 + r.Intn(2), Vocab: oddSize(r, 6), Attention: spread,
 		Unit: VectorUnit{D: n.D, K: n.K, Shift: n.Shift, Center: n.Center, EmbShift: r.Intn(9)}}
+	if r.Intn(2) == 0 {
+		b.HeadLanes = oddSize(r, 12)
+	}
 	hidden := oddSize(r, 12)
 	q, kv := spread.Heads*spread.HeadChannels, spread.KVHeads*spread.HeadChannels
 	b.Vector = max(b.Unit.D, hidden, q) + r.Intn(3)
@@ -132,6 +135,6 @@ func chipWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	for _, beat := range s.out[seqFetch] {
 		rows += int(beat[1][0])
 	}
-	in[3] = RandomBeats(r, streams[3], rows*b.unit().Beats(), extreme)
+	in[3] = RandomBeats(r, streams[3], rows*b.head().Beats(), extreme)
 	return in
 }

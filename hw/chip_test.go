@@ -90,7 +90,7 @@ func chipRun(m *model.Model, b hw.Chip, prompt []int, text model.GoldenText, n i
 	c := &m.Config
 	fetch := 0
 	row := func(v int) {
-		rows = append(rows, beatsOf(m.Embedding.Row(v), b.Lanes, 8)...)
+		rows = append(rows, beatsOf(m.Embedding.Row(v), b.RowLanes(), 8)...)
 	}
 	for i, token := range prompt {
 		prompts = append(prompts, hw.Beat{{uint64(token)}, {flag(i == len(prompt)-1)}})

@@ -30,6 +30,9 @@ type chipTime struct {
 	steps       []ChipStep
 	note        func(unit string, from, to int) // called for what units do, from a cycle to before another
 
+	emb, y timed // rows to the vector unit, vectors to the output head
+	ys     *timedQueue
+
 	engine *timing
 	passed int            // the last pass began
 	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
@@ -74,6 +77,10 @@ func newChipTime(b Chip) *chipTime {
 	}
 	t.out = newTimedGearbox(b.outputGear(), t.buffered(t.given))
 	t.rows = newTimedSlice(&rowTime{t, true})
+	t.emb, t.ys = &rowTime{t, false}, &timedQueue{}
+	if t.y = t.ys; b.RowLanes() != b.Lanes {
+		t.emb, t.y = newTimedGearbox(b.rowGear(), t.emb), newTimedGearbox(b.yGear(), t.y)
+	}
 	t.engine = newTiming(engine)
 	t.engine.arrive, t.engine.where = t.arrive, position{context: engine.Context, layers: engine.Layers}
 	return t
@@ -214,7 +221,7 @@ func (t *chipTime) load() (complete int) {
 	complete, offered := t.vector.send(t.now)
 	at := max(offered, t.free)
 	t.vector.taken(at)
-	t.write16(times(&rowTime{t, false}, t.beats(), max(at, t.recip)+1))
+	t.write16(times(t.emb, t.beats(), max(at, t.recip)+1))
 	return complete
 }
 
@@ -348,7 +355,7 @@ func (t *chipTime) request(rows int, table bool) (made int) {
 	if n >= requests {
 		made = max(made, t.requests[n-requests].read+1)
 	}
-	q := &requestTime{made: made, read: made + 1, left: rows * t.beats(), done: before, table: table}
+	q := &requestTime{made: made, read: made + 1, left: rows * t.Chip.head().Beats(), done: before, table: table}
 	if n > 0 {
 		q.read = max(q.read, t.requests[n-1].done)
 	}
@@ -403,17 +410,18 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 	told, offered := t.samples.send(t.now)
 	moved := t.move([]int{r}, src, -1, 0, 0)
 	from, done := t.reader(r, src)
-	y := times(from, t.beats(), t.headFree)
+	t.ys.put(from, t.beats(), done)
+	beats := t.Chip.head().Beats()
+	y := times(t.y, beats, t.headFree)
 	filled := y[len(y)-1]
-	done(filled)
 
 	command := max(offered, t.drawFree)
 	t.samples.taken(command)
-	rows := times(t.rows, t.Vocab*t.beats(), filled+1)
+	rows := times(t.rows, t.Vocab*beats, filled+1)
 	t.headFree = rows[len(rows)-1] + 1
 	logit := command
 	for v := range t.Vocab {
-		logit = max(logit+1, rows[(v+1)*t.beats()-1]+3)
+		logit = max(logit+1, rows[(v+1)*beats-1]+3)
 	}
 	t.note(UnitHead, filled+1, logit)
 	token := logit + 1

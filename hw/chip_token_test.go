@@ -11,12 +11,11 @@ import (
 
 // behind makes a memory of fixed latency of the rows of a chip.
 func behind(b hw.Chip, latency int, feeds []drive.Feed) []drive.Feed {
-	beats := b.Unit
-	beats.Lanes = b.Lanes
+	beats := (b.Unit.D + b.RowLanes() - 1) / b.RowLanes()
 	for i := range feeds {
 		if feeds[i].Name == "row" {
 			feeds[i].Answers = &drive.Answers{To: "fetch", Latency: latency + 1,
-				Beats: func(request hw.Beat) int { return int(request[1][0]) * beats.Beats() }}
+				Beats: func(request hw.Beat) int { return int(request[1][0]) * beats }}
 		}
 	}
 	return feeds

@@ -26,7 +26,7 @@ func (p *Compiled) Command(c Command) hw.Beat {
 // Row is a row of the embedding table as stream row takes it.
 func (p *Compiled) Row(token int) []hw.Beat {
 	var beats []hw.Beat
-	row, lanes := p.Model.Embedding.Row(token), p.Chip.Lanes
+	row, lanes := p.Model.Embedding.Row(token), p.Chip.RowLanes()
 	for i := 0; i < len(row); i += lanes {
 		beat := make([]uint64, lanes)
 		for j := i; j < min(i+lanes, len(row)); j++ {
