@@ -13,8 +13,9 @@ chip "nano" {
   clock_mhz = 100
 
   sequencer {
-    words   = 64 # instructions
-    buffers = 7  # vectors on their way between units
+    words      = 64 # instructions
+    buffers    = 7  # vectors on their way between units
+    head_lanes = 64 # elements of the embedding table that the output head takes in a cycle
   }
 
   pim {

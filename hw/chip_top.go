@@ -39,7 +39,7 @@ func (b ChipTop) reader() AxiRead { return AxiRead{b.Bus} }
 
 func (b ChipTop) gear() Gearbox {
 	d := b.Chip.Unit.D
-	return Gearbox{In: b.Bus.Bytes, Out: b.Chip.Lanes, InLength: d, OutLength: d, Width: 8}
+	return Gearbox{In: b.Bus.Bytes, Out: b.Chip.RowLanes(), InLength: d, OutLength: d, Width: 8}
 }
 
 // inner is the chip under a name of its own.

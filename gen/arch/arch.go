@@ -70,9 +70,10 @@ type Attention struct {
 // network through which vectors go, of PIM.Lanes elements a cycle. The rest of it, residual
 // stream, norm, output head and sampler, follows from the shape of Chip.Model.
 type Sequencer struct {
-	Words   int // instructions of the program memory, 1 .. 4,096; default 256
-	Buffers int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
-	Pos     Pos
+	Words     int // instructions of the program memory, 1 .. 4,096; default 256
+	Buffers   int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
+	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024; 0: PIM.Lanes
+	Pos       Pos
 }
 
 // KVBytes is the size of the KV cache: keys and values, int8.

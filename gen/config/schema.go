@@ -185,6 +185,7 @@ var chipSpec = blockSpec{
 			attrs: []attrSpec{
 				{name: "words", kind: kindInt, min: 1, max: 4096, hint: "instructions of the program memory"},
 				{name: "buffers", kind: kindInt, min: 1, max: 32, hint: "vectors on their way between units"},
+				{name: "head_lanes", kind: kindInt, min: 1, max: 1024, hint: "elements of the embedding table that the output head takes in a cycle, pim.lanes unless given"},
 			},
 		},
 	},

@@ -21,7 +21,7 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	if n == nil {
 		return nil
 	}
-	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), Pos: n.pos()}
+	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), HeadLanes: n.int("head_lanes", 0), Pos: n.pos()}
 	if l.broken {
 		return s
 	}

@@ -1,6 +1,7 @@
 package estimate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -264,7 +265,7 @@ func (t *tally) head() {
 	if t.heads == 0 {
 		return
 	}
-	b := hw.OutputHead{D: t.m.DModel, Lanes: t.Lanes, Rows: t.m.Vocab}
+	b := hw.OutputHead{D: t.m.DModel, Lanes: cmp.Or(t.HeadLanes, t.Lanes), Rows: t.m.Vocab}
 	compute := b.Cycles([][]hw.Beat{make([]hw.Beat, b.Beats()), nil})
 	memory := 0
 	if t.Attention.PortBytes > 0 {
@@ -274,10 +275,21 @@ func (t *tally) head() {
 	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
 	v := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
 	t.step(KindHead, "hw.OutputHead.Cycles, hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)},
-		{Vector, v.Beats() + v.Wait() + 2}, {Network, switchHop}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+		{Vector, v.Beats() + v.Wait() + 2}, {Network, switchHop + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})
+}
+
+// widen is what the gearboxes of the embedding and of the last norm add to head b's time, where
+// its lanes are not those of the other vectors.
+func (t *tally) widen(b hw.OutputHead) int {
+	if b.Lanes == t.Lanes {
+		return 0
+	}
+	g := hw.Gearbox{In: t.Lanes, Out: b.Lanes, InLength: b.D, OutLength: b.D, Width: 8}
+	move := g.Cycles([][]hw.Beat{make([]hw.Beat, ceilDiv(b.D, t.Lanes))})
+	return 2*move - b.Beats() - ceilDiv(b.D, t.Lanes)
 }
 
 // result puts the sums together.

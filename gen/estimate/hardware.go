@@ -18,6 +18,7 @@ type Hardware struct {
 	PIM       *hw.PIM        // a tile that holds whole matrices
 	Pairs     int            // crossbar pairs on the chip; 0: as many as the model needs
 	Lanes     int            // elements a cycle of vector unit and output head, 1 .. 64
+	HeadLanes int            // of the output head where it differs; 0: Lanes
 	Tech      arch.Technology
 	Whole     *Whole // the chip itself, or nil: only its parts are described, or its time is not known
 }
@@ -33,6 +34,9 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 	x := c.PIM.Crossbar
 	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
 	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Tech: c.Technology}
+	if c.Sequencer != nil {
+		h.HeadLanes = c.Sequencer.HeadLanes
+	}
 	if b := c.PIM.Bank; b != nil {
 		h.Bank = &hw.Bank{Rows: b.TileRows, Cols: b.TileCols, PEs: b.PEs, Lanes: c.PIM.Lanes, Crossbar: xbar}
 		h.Pairs = b.Count * b.TileRows * b.TileCols * b.PEs

@@ -39,7 +39,7 @@ model "small" {
 }
 model = "small"
 chip "drawn" {
-  sequencer {}
+  sequencer {%s}
   pim {
     banks = %d
     tiles = [%d, %d]
@@ -63,7 +63,8 @@ chip "drawn" {
     heads_ahead = %d
   }
 }
-`, 1+r.Intn(3), 4+r.Intn(30), kv*group, kv, channels, 4+r.Intn(30), 2+r.Intn(9), 1+r.Intn(3), 1+r.Intn(2), 1+r.Intn(2), 1+r.Intn(9),
+`, 1+r.Intn(3), 4+r.Intn(30), kv*group, kv, channels, 4+r.Intn(30), 2+r.Intn(9),
+			[]string{"", fmt.Sprintf("\nhead_lanes = %d\n", 1+r.Intn(20))}[r.Intn(2)], 1+r.Intn(3), 1+r.Intn(2), 1+r.Intn(2), 1+r.Intn(9),
 			x, y, 1+r.Intn(y), active, 1+r.Intn(6), 1+r.Intn(6), 4+r.Intn(5), 1+r.Intn(3))
 		c, diags := config.LoadBytes(t.Context(), "small.hcl", []byte(src), config.Options{})
 		if diags.HasErrors() {
@@ -111,8 +112,8 @@ func runWhole(t *testing.T, c *arch.Chip, r *rand.Rand, prompt, tokens, latency 
 		t.Fatal(err)
 	}
 	h, err := host.New(e, tile.Design.Top, func(int) (beats []drive.Beat) {
-		for range (chip.Unit.D + chip.Lanes - 1) / chip.Lanes {
-			beat := make([]uint64, chip.Lanes)
+		for range (chip.Unit.D + chip.RowLanes() - 1) / chip.RowLanes() {
+			beat := make([]uint64, chip.RowLanes())
 			for i := range beat {
 				beat[i] = uint64(r.Intn(256))
 			}
