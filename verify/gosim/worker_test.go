@@ -260,5 +260,5 @@ func TestImageOfTheWrongLengthIsAnError(t *testing.T) {
 	defer e.Close()
 	img := ir.NewImage()
 	img.Data["store.weights"] = []uint64{1, 2, 3}
-	wantAll(t, e.Power(1, img), "store.weights", "4 values", "3")
+	wantAll(t, e.Power(1, img), "store.weights", "holds 4", "3")
 }
