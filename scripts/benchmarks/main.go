@@ -31,6 +31,7 @@ func main() {
 	program := flag.String("ohmloom", "build/ohmloom", "the program to measure")
 	only := flag.Bool("attention", false, "measure decode attention only: cycles, area and critical paths of its engines")
 	crossbar := flag.Bool("crossbar", false, "measure the crossbar macro only")
+	text := flag.Bool("text", false, "measure whole chips that write text only")
 	engine := flag.String("engine", "verilated", "engine that measures attention: verilated, gosim or interp")
 	rounds := flag.Int("rounds", 5, "measurements of which the median is printed")
 	flag.Parse()
@@ -46,12 +47,14 @@ func main() {
 	}
 	defer os.RemoveAll(tmp)
 	b := &bench{program: *program, rounds: *rounds, tmp: tmp, engine: *engine}
-	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention, b.attentionArea, b.crossbar}
+	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention, b.attentionArea, b.crossbar, b.text}
 	switch {
 	case *only:
 		parts = parts[4:6]
 	case *crossbar:
-		parts = parts[6:]
+		parts = parts[6:7]
+	case *text:
+		parts = parts[7:]
 	}
 	for _, part := range parts {
 		if err := part(); err != nil {
