@@ -14,6 +14,8 @@ const (
 	MaxKVBytes   = 64 << 20 // KV cache on chip; with a memory port: the two KV heads that are on chip at a time
 	MaxBankWords = 1 << 22  // words of one bank of it, in spread mode
 	MaxBiases    = 1 << 26  // relative position biases: layers x heads x context
+	// MaxExternalBytes is the KV cache behind a memory port: what 40 bits of an address reach.
+	MaxExternalBytes = 1 << 40
 	// maxColumnChannels is the widest head whose sums are exact in column mode.
 	maxColumnChannels = 128
 	maxContext        = 65_536
@@ -215,7 +217,13 @@ func (l *loader) fitPort(n *node, a *arch.Attention) bool {
 		if high > low {
 			use += fmt.Sprintf(" or %d", high*a.Rows)
 		}
-		l.add(Error, n.at("port_bytes"), Diagnostic{Summary: "Memory port does not carry whole columns", In: n.in,
+		summary, detail := "Memory port does not carry whole columns", ""
+		if least := a.Rows * a.Engines; a.PortBytes < least {
+			summary = "Memory port too narrow"
+			detail = fmt.Sprintf("A beat is at least a word of one column of each engine, %s: with less, keys and values would never come in.",
+				count(least, "byte"))
+		}
+		l.add(Error, n.at("port_bytes"), Diagnostic{Summary: summary, In: n.in, Detail: detail,
 			Value: fmt.Sprint(a.PortBytes), Suggestion: "use " + use,
 			Allowed: fmt.Sprintf("0 (cache on chip), or rows x a divisor of cols: %s", divisorList(a.Cols/a.Engines, a.Cols, a.Rows, a.Engines))})
 		return false
@@ -251,13 +259,23 @@ func stored(a *arch.Attention) (bytes, words int) {
 	return words * banks * max(a.Engines, 1), words
 }
 
+// external is the bytes of the cache in external memory, 0 without a port.
+func external(a *arch.Attention) int {
+	if a.PortBytes == 0 {
+		return 0
+	}
+	bytes, _ := stored(a)
+	return bytes / portHeads * a.Layers * a.KVHeads
+}
+
 // fitCache reports a KV cache, or tables of biases, that do not fit.
 func (l *loader) fitCache(n *node, a *arch.Attention) bool {
 	if a.Biased || a.Decode == arch.Column {
-		if biases := a.Layers * a.Heads * a.Context; biases > MaxBiases {
+		heads := a.Heads * max(a.Engines, 1)
+		if biases := a.Layers * heads * a.Context; biases > MaxBiases {
 			l.add(Error, n.at("context"), Diagnostic{Summary: "Too many position biases", In: n.in,
-				Value:   fmt.Sprintf("%d layers x %d heads x %d tokens = %s", a.Layers, a.Heads, a.Context, thousands(int64(biases))),
-				Allowed: "at most " + thousands(MaxBiases), Suggestion: fmt.Sprintf("context = %d fits", MaxBiases/(a.Layers*a.Heads))})
+				Value:   fmt.Sprintf("%d layers x %d heads x %d tokens = %s", a.Layers, heads, a.Context, thousands(int64(biases))),
+				Allowed: "at most " + thousands(MaxBiases), Suggestion: fmt.Sprintf("context = %d fits", MaxBiases/(a.Layers*heads))})
 			return false
 		}
 	}
@@ -265,18 +283,27 @@ func (l *loader) fitCache(n *node, a *arch.Attention) bool {
 		b := *a
 		b.Context = context
 		bytes, words := stored(&b)
-		return bytes <= MaxKVBytes && (b.Decode != arch.Spread || words <= MaxBankWords)
+		return bytes <= MaxKVBytes && (b.Decode != arch.Spread || words <= MaxBankWords) && external(&b) <= MaxExternalBytes
 	}
 	if fits(a.Context) {
 		return true
 	}
 	bytes, words := stored(a)
-	value := fmt.Sprintf("%s bytes: keys and values of %s x %s x %s x %s", thousands(int64(bytes)), count(a.Layers, "layer"),
-		count(a.KVHeads, "KV head"), count(a.HeadChannels, "channel"), count(a.Context, "token"))
-	allowed := "at most " + thousands(MaxKVBytes) + " bytes on chip"
-	if bytes <= MaxKVBytes {
+	engines := max(a.Engines, 1)
+	cache := func(bytes int, heads string) string {
+		return fmt.Sprintf("%s bytes: keys and values of %s x %s x %s", thousands(int64(bytes)), heads,
+			count(a.HeadChannels, "channel"), count(a.Context, "token"))
+	}
+	all := count(a.Layers, "layer") + " x " + count(a.KVHeads*engines, "KV head")
+	value, allowed := cache(bytes, all), "at most "+thousands(MaxKVBytes)+" bytes on chip"
+	switch {
+	case bytes <= MaxKVBytes && words <= MaxBankWords:
+		value, allowed = cache(external(a), all), "at most "+thousands(MaxExternalBytes)+" bytes in external memory"
+	case bytes <= MaxKVBytes:
 		value = fmt.Sprintf("%s words of %s in each of %s", thousands(int64(words)), count(a.Rows, "byte"), count(a.Cols, "bank"))
 		allowed = "at most " + thousands(MaxBankWords) + " words a bank"
+	case a.PortBytes > 0:
+		value = cache(bytes, count(portHeads*engines, "KV head")+" at a time")
 	}
 	var use []string
 	if most := sort.Search(maxContext, func(c int) bool { return !fits(c + 1) }); most > 0 {
@@ -284,8 +311,8 @@ func (l *loader) fitCache(n *node, a *arch.Attention) bool {
 	}
 	if a.PortBytes == 0 {
 		b := *a
-		b.Decode, b.PortBytes = arch.Spread, a.Rows*a.Cols
-		if bytes, words := stored(&b); bytes <= MaxKVBytes && words <= MaxBankWords {
+		b.Decode, b.PortBytes = arch.Spread, a.Rows*a.Cols*engines
+		if bytes, words := stored(&b); bytes <= MaxKVBytes && words <= MaxBankWords && external(&b) <= MaxExternalBytes {
 			port := fmt.Sprintf("port_bytes = %d keeps the cache in external memory", b.PortBytes)
 			if a.Decode == arch.Column {
 				port = `decode = "spread" with ` + port
