@@ -167,6 +167,7 @@ type Energy struct {
 	DAC      Quantity // one row driven for one conversion, pJ
 	Cell     Quantity // one crossbar cell in one conversion, pJ
 	MAC      Quantity // int8 multiplication and its share of the addition, pJ
+	ShiftAdd Quantity // one converter code added in a crossbar PE, pJ
 	Add      Quantity // int32 addition, pJ
 	Multiply Quantity // int32 multiplication, pJ
 	SRAMBit  Quantity // read or written, pJ/bit
@@ -187,6 +188,7 @@ var EnergyParts = []EnergyPart{
 	{"dac", "pJ", func(e *Energy) *Quantity { return &e.DAC }},
 	{"cell", "pJ", func(e *Energy) *Quantity { return &e.Cell }},
 	{"mac", "pJ", func(e *Energy) *Quantity { return &e.MAC }},
+	{"shift_add", "pJ", func(e *Energy) *Quantity { return &e.ShiftAdd }},
 	{"add", "pJ", func(e *Energy) *Quantity { return &e.Add }},
 	{"multiply", "pJ", func(e *Energy) *Quantity { return &e.Multiply }},
 	{"sram_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.SRAMBit }},

@@ -44,7 +44,7 @@ func (t *tally) projectEnergy(op operation) {
 	t.spend(ADC, op.kind, "conversions", codes, 1, e.ADC, "energy.adc")
 	t.spend(Crossbar, op.kind, "driven rows", driven, 1, e.DAC, "energy.dac")
 	t.spend(Crossbar, op.kind, "cells read", driven*float64(x.Cols), 1, e.Cell, "energy.cell")
-	t.spend(ShiftAdd, op.kind, "codes added", codes, 1, e.Add, "energy.add")
+	t.spend(ShiftAdd, op.kind, "codes added", codes, 1, e.ShiftAdd, "energy.shift_add")
 	t.spend(Network, op.kind, "inputs to the row blocks", float64(s.K), 8, e.LinkBit, "energy.link_bit")
 	t.spend(Network, op.kind, "sums of the column blocks", pairs*float64(x.Cols), 32, e.LinkBit, "energy.link_bit")
 	t.spend(Network, op.kind, "additions of row blocks", pairs*float64(x.Cols), 1, e.Add, "energy.add")

@@ -284,7 +284,7 @@ func (g *gate) drive(value []uint8, at int) {
 }
 
 // Edge counts what the settled cycle took, and the clock edge behind it, and moves the flip-flops.
-// The first cycle after New or Forget only sets the stage.
+// The first cycle, also after Forget, only sets the stage.
 func (c *Circuit) Edge() {
 	if !c.first {
 		c.count()

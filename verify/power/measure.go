@@ -65,7 +65,6 @@ func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, op
 		m.ins[name] = true
 	}
 	macroOutputs(d.Top, "", func(path string) { m.macros = append(m.macros, path) })
-	m.shape = verify.ShapeOf(d.Top)
 	m.probes = len(m.macros)
 	probed := d
 	if m.probes > 0 {

@@ -68,6 +68,13 @@ technology "45nm" {
     source = "Horowitz, ISSCC 2014, 45 nm: int8 multiplication 0.2 pJ, int32 addition 0.1 pJ"
   }
 
+  energy "shift_add" {
+    value  = 0.1
+    unit   = "pJ"
+    kind   = "cited"
+    source = "Horowitz, ISSCC 2014, 45 nm: int32 addition; registers left out"
+  }
+
   energy "add" {
     value  = 0.1
     unit   = "pJ"
