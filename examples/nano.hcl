@@ -7,6 +7,7 @@ technology = "45nm"
 model = "models/nano.safetensors"
 
 variable "decode" { default = "spread" } # --var decode=column
+variable "bus" { default = 64 }          # bits of the AXI4 memory port
 variable "array" { default = 8 }         # PEs of the attention array each way
 
 chip "nano" {
@@ -16,6 +17,10 @@ chip "nano" {
     words      = 64 # instructions
     buffers    = 7  # vectors on their way between units
     head_lanes = 64 # elements of the embedding table that the output head takes in a cycle
+  }
+
+  host { # `build` puts the chip behind AXI4-Lite registers and an AXI4 master
+    data_bits = var.bus
   }
 
   pim {

@@ -151,8 +151,8 @@ func (t *topping) control() {
 	t.host.In("busy", m.OutOf(t.chip, "busy")).In("bus_idle", m.OutOf(t.read, "idle")).In("bus_expired", m.OutOf(t.read, "expired"))
 	t.chip.In("stop", m.OutOf(t.host, "stop"))
 	t.read.In("flush", m.OutOf(t.host, "flush")).In("limit", m.OutOf(t.host, "bus_limit"))
-	m.Out("irq", m.OutOf(t.host, "irq"), "interrupt, level: see registers IRQ_ENABLE and IRQ_STATUS")
-	m.Out("reset_request", m.OutOf(t.host, "reset_request"), "1: the chip wants a reset, until it comes")
+	m.Out("irq", m.OutOf(t.host, "irq"), "interrupt, level: see registers IRQ_ENABLE and IRQ_STATUS").Group = "control"
+	m.Out("reset_request", m.OutOf(t.host, "reset_request"), "1: the chip wants a reset, until it comes").Group = "control"
 }
 
 // memory turns requests for rows into reads of the bus, and what they give into rows.

@@ -33,6 +33,7 @@ type Chip struct {
 	Attention  *Attention
 	PIM        *PIM
 	Sequencer  *Sequencer // makes the halves one machine that runs programs, or nil: they stand side by side
+	Host       *Host      // AXI ports of a whole chip, or nil: it has its streams at the border
 	Model      *Model     // what runs on it, or nil
 	Technology Technology
 	Verify     Verify
@@ -74,6 +75,18 @@ type Sequencer struct {
 	Buffers   int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
 	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024; 0: PIM.Lanes
 	Pos       Pos
+}
+
+// Host is the ports of a whole chip on an SoC: AXI4-Lite registers, and an AXI4 master to the memory
+// that holds the embedding table.
+type Host struct {
+	DataBits    int // of the AXI4 master: 32, 64, .. 1,024; default 64
+	AddressBits int // of it, 13 .. 64; default 40
+	Burst       int // most beats of a burst, 1 .. 256; default 16
+	Outstanding int // bursts on their way at once, 1 .. 16; default 4
+	Prompt      int // tokens of a prompt that wait for the chip, 1 .. 65,535; default 64
+	Tokens      int // tokens that wait for the host, 1 .. 65,535; default 64
+	Pos         Pos
 }
 
 // KVBytes is the size of the KV cache: keys and values, int8.

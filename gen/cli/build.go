@@ -13,6 +13,7 @@ import (
 	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/program"
+	"ohmloom/gen/registers"
 	"ohmloom/gen/report"
 	"ohmloom/gen/tools"
 	"ohmloom/ir"
@@ -97,6 +98,15 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 	if page := report.MacroPage(tile.Design); page != "" {
 		b.Files = append(b.Files, rtl.File{Path: "macros.md", Data: []byte(page), Role: "documentation"})
 	}
+	if d.chip.Host != nil {
+		files, err := registers.Files()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range files {
+			b.Files = append(b.Files, rtl.File{Path: f.Path, Data: f.Data, Role: f.Role})
+		}
+	}
 	if tile.Plan != nil {
 		b.Files = append(b.Files, rtl.File{Path: "mapping.svg", Data: report.MappingPicture(tile.Plan), Role: "diagram"})
 	}
@@ -122,7 +132,7 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 // lowered is the hardware of a description and its weights (no image without a program, unless
 // the device has effects); of a whole chip the compiled model, too.
 func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled, error) {
-	tile, err := lower.Chip(d.chip)
+	tile, err := lower.Top(d.chip)
 	if err != nil {
 		return nil, nil, nil, failed("%w", err)
 	}
@@ -132,7 +142,7 @@ func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled
 			return tile, nil, nil, err
 		}
 		tile.Plan = p.Plan
-		return tile, p.Chip.Image(tile.Design.Top.Name), p, nil
+		return tile, lower.TopImage(d.chip, p.Chip), p, nil
 	}
 	if d.chip.Verify.Program == nil {
 		if pim := d.chip.PIM; pim != nil && !pim.Crossbar.Effects.Ideal() { // cells that are all OFF have tables, too

@@ -28,6 +28,7 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		chip.Attention = l.attention(c.child("attention"))
 		chip.PIM = l.pim(c.child("pim"))
 		chip.Sequencer = l.sequencer(c.child("sequencer"), c, chip)
+		chip.Host = l.host(c.child("host"), chip)
 		if chip.Attention == nil && chip.PIM == nil && !l.broken {
 			l.add(Error, c.rng, Diagnostic{Summary: "The chip is empty", In: c.in, Allowed: `"attention", "pim" or both`,
 				Suggestion: "add attention { ... } or pim { ... }"})

@@ -188,6 +188,17 @@ var chipSpec = blockSpec{
 				{name: "head_lanes", kind: kindInt, min: 1, max: 1024, hint: "elements of the embedding table that the output head takes in a cycle, pim.lanes unless given"},
 			},
 		},
+		{
+			name: "host",
+			attrs: []attrSpec{
+				{name: "data_bits", kind: kindInt, min: 32, max: 1024, hint: "width of the AXI4 memory port"},
+				{name: "address_bits", kind: kindInt, min: 13, max: 64, hint: "of the AXI4 memory port"},
+				{name: "burst", kind: kindInt, min: 1, max: 256, hint: "most beats of a burst"},
+				{name: "outstanding", kind: kindInt, min: 1, max: 16, hint: "bursts on their way at once"},
+				{name: "prompt", kind: kindInt, min: 1, max: 65535, hint: "tokens that wait for the chip"},
+				{name: "tokens", kind: kindInt, min: 1, max: 65535, hint: "tokens that wait for the host"},
+			},
+		},
 	},
 }
 

@@ -3,6 +3,7 @@ package lower
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"ohmloom/gen/arch"
 	"ohmloom/hw"
@@ -51,4 +52,39 @@ func whole(c *arch.Chip, paths []string) (*Tile, error) {
 		return nil, err
 	}
 	return &Tile{Design: d, Whole: &chip}, nil
+}
+
+// Top is Chip, behind the ports of its host when it has one.
+func Top(c *arch.Chip) (*Tile, error) {
+	tile, err := Chip(c)
+	if err != nil || c.Host == nil {
+		return tile, err
+	}
+	top := behindPorts(c, *tile.Whole)
+	if err := top.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Host.Pos, err)
+	}
+	lib := hw.NewLib(at(c.Host.Pos))
+	if tile.Design, err = design(c, top.Build(lib), nil); err != nil {
+		return nil, err
+	}
+	return tile, nil
+}
+
+// TopImage is what the hardware of Top loads at power-on to be chip.
+func TopImage(c *arch.Chip, chip hw.Chip) *ir.Image {
+	if c.Host == nil {
+		return chip.Image(c.Name)
+	}
+	return behindPorts(c, chip).Image(c.Name)
+}
+
+func behindPorts(c *arch.Chip, chip hw.Chip) hw.ChipTop {
+	hash, err := strconv.ParseUint(c.Hash[:16], 16, 64)
+	if err != nil {
+		panic("lower: the hash of the description is " + c.Hash)
+	}
+	h := c.Host
+	return hw.ChipTop{Chip: chip, Prompt: h.Prompt, Token: h.Tokens, Hash: hash,
+		Bus: hw.AxiBursts{Bytes: h.DataBits / 8, Address: h.AddressBits, Burst: h.Burst, Outstanding: h.Outstanding}}
 }

@@ -13,6 +13,26 @@ import (
 // license is the first words of each file.
 const license = "SPDX-License-Identifier: Apache-2.0"
 
+// Output is a file of a build.
+type Output struct {
+	Path string
+	Data []byte
+	Role string
+}
+
+// Files is all that a build has of the registers.
+func Files() ([]Output, error) {
+	driver, err := Driver("driver")
+	if err != nil {
+		return nil, err
+	}
+	return []Output{
+		{"registers.md", []byte(Page()), "documentation"},
+		{"software/ohmloom_registers.h", []byte(Header()), "software"},
+		{"software/driver/driver.go", driver, "software"},
+	}, nil
+}
+
 // Page is the documentation, in Markdown.
 func Page() string {
 	var b strings.Builder
