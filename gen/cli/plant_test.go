@@ -11,8 +11,9 @@ import (
 	"ohmloom/verify/mutate"
 )
 
-// PlantEngines adds two engines that only tests have: "broken" executes a design with a
-// mistake in it; "telling" makes the file $OHMLOOM_TEST_STARTED at its first cycles.
+// PlantEngines adds engines that only tests have: "broken" executes a design with a mistake in
+// it; "telling" makes the file $OHMLOOM_TEST_STARTED at its first cycles; "flipping" turns a bit
+// round in the output that $OHMLOOM_TEST_FLIP names, by its name or what it says of itself.
 func PlantEngines() {
 	engines = append(engines,
 		engine{"broken", func(_ context.Context, d *ir.Design) (verify.Engine, error) {
@@ -27,7 +28,37 @@ func PlantEngines() {
 		engine{"telling", func(_ context.Context, d *ir.Design) (verify.Engine, error) {
 			e, err := interp.New(d)
 			return telling{renamed{e, "telling"}}, err
+		}},
+		engine{"flipping", func(_ context.Context, d *ir.Design) (verify.Engine, error) {
+			shape := verify.ShapeOf(d.Top)
+			f := flipping{words: shape.OutWords}
+			at := 0
+			for _, p := range shape.Out {
+				if name := os.Getenv("OHMLOOM_TEST_FLIP"); p.Name == name || p.Doc == name {
+					f.at = append(f.at, at)
+				}
+				at += p.Type.N
+			}
+			e, err := interp.New(d)
+			f.renamed = renamed{e, "flipping"}
+			return f, err
 		}})
+}
+
+type flipping struct {
+	renamed
+	words int   // of a record
+	at    []int // in it
+}
+
+func (f flipping) Run(in, out []uint64, n int) error {
+	err := f.Engine.Run(in, out, n)
+	for i := range n {
+		for _, at := range f.at {
+			out[i*f.words+at] ^= 1
+		}
+	}
+	return err
 }
 
 type renamed struct {
