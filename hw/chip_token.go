@@ -9,7 +9,9 @@ import (
 // TokenTime is what one token takes on a chip, and who works when.
 type TokenTime struct {
 	Cycles int // from the cycle in which the token before went out to the one in which it does
-	Busy   []Busy
+	Serial int // what they would be if each instruction began when the one before had given its last result
+	Bound  TokenBound
+	Busy   []Busy // of the Cycles
 }
 
 // Busy is a stretch of time in which a unit works on an instruction. Cycles are counted from the
@@ -41,6 +43,17 @@ func UnitBank(i int) string { return fmt.Sprintf("bank %d", i) }
 // ring slots makes no difference. It costs time in the beats of three tokens, and is known where
 // Timed is; a program that ends before that token is an error.
 func (b Chip) TokenTime(slots, latency int) (TokenTime, error) {
+	out, err := b.follow(slots, latency, false)
+	if err == nil {
+		var serial TokenTime
+		serial, err = b.follow(slots, latency, true)
+		out.Serial = serial.Cycles
+	}
+	return out, err
+}
+
+// follow follows a few tokens, of which the last is TokenTime's.
+func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
 	const warm = 3 // tokens: of the first two nothing is left
 	t := newChipTime(b).behind(latency)
 	tokens := min(slots, warm)
@@ -49,18 +62,25 @@ func (b Chip) TokenTime(slots, latency int) (TokenTime, error) {
 	}
 	var out TokenTime
 	given := 0
+	least := bound{Chip: b, banks: make([]int, b.Banks), latency: latency}
 	s := newSequence(b.sequencer(), func() Beat { return Beat{{0}, flag(true)} }, func() Beat { return Beat{{0}} })
 	s.most = 1 << 20
 	s.exec = func(r *sequenceRun, w isa.Word) {
 		t.note = func(unit string, from, to int) {
 			out.Busy = append(out.Busy, Busy{unit, r.pc, w.Kind.Name, r.layer, from - given, to - given})
 		}
+		steps := len(t.steps)
 		t.exec(r, w)
+		if serial && len(t.steps) > steps {
+			t.now = max(t.now, t.steps[steps].Last+2)
+		}
+		least.exec(r, w, t.engine.where.cnt)
 		if w.Kind.Op == isa.Emit {
 			if now := t.now - 2; len(s.out[seqToken]) < tokens-1 {
 				given, out.Busy = now, nil
+				least = bound{Chip: b, banks: make([]int, b.Banks), latency: latency}
 			} else {
-				out.Cycles = now - given
+				out.Cycles, out.Bound = now-given, least.sum()
 			}
 		}
 	}

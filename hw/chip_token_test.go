@@ -88,3 +88,32 @@ func TestTokenTimeIsWhatTheRTLTakes(t *testing.T) {
 		}
 	}
 }
+
+// A token of a chip whose sizes divide one another takes at most 1.1 times its slowest unit's work
+// and the unavoidable chain, and not less than their sum: in the order in which the instructions
+// stand nothing is left to gain.
+func TestATokenTakesItsSlowestBoundAndTheChain(t *testing.T) {
+	for _, name := range []string{"nano", "micro"} {
+		m, _ := open(t, name)
+		for _, headLanes := range []int{0, 64} {
+			b := chipOf(t, m, 16, hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Step: hw.StepIdeal}, spreadFor(m, 8, 8, 4))
+			b.HeadLanes = headLanes
+			for _, slots := range []int{3, 16, 100, 128, 1000} {
+				for _, latency := range []int{0, 50} {
+					got, err := b.TokenTime(slots, latency)
+					if err != nil {
+						t.Fatal(err)
+					}
+					least := got.Bound.Slowest() + got.Bound.Chain
+					most := got.Bound.Chain + got.Bound.Slowest()*11/10
+					if got.Serial < got.Cycles*105/100 {
+						t.Errorf("%s, %d slots: one instruction at a time takes %d cycles, overlapped %d", name, slots, got.Serial, got.Cycles)
+					}
+					if got.Cycles < least || got.Cycles > most {
+						t.Errorf("%s, head lanes %d, %d slots, latency %d: %d cycles, allowed are %d to %d", name, headLanes, slots, latency, got.Cycles, least, most)
+					}
+				}
+			}
+		}
+	}
+}
