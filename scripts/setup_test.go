@@ -82,7 +82,7 @@ func (m *machine) bash() string {
 var versionLines = map[string]string{
 	"verilator": "Verilator @ 2023-01-22", "g++": "g++ (Debian) @", "make": "GNU Make @", "yosys": "Yosys @ (git)", "yosys-abc": "UC Berkeley, ABC @ (compiled)",
 	"iverilog": "Icarus Verilog version @ (stable) ()", "vvp": "Icarus Verilog runtime version @ (stable) ()", "dot": "dot - graphviz version @ (0)",
-	"sta": "@", "ngspice": "** ngspice-@ : Circuit",
+	"sta": "@", "ngspice": "** ngspice-@ : Circuit", "chromium": "Chromium @ built on Debian",
 }
 
 func toolScript(tool tools.Tool, version string) string {

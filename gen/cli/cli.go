@@ -106,7 +106,7 @@ Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 a tool is missing or br
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print neither progress nor warnings")
-	root.AddCommand(a.initCmd(), a.checkCmd(), a.buildCmd(), a.verifyCmd(), a.areaCmd(), a.accuracyCmd(), a.estimateCmd(), a.sweepCmd(), a.runCmd(), a.doctorCmd(), a.versionCmd())
+	root.AddCommand(a.initCmd(), a.checkCmd(), a.buildCmd(), a.verifyCmd(), a.areaCmd(), a.accuracyCmd(), a.estimateCmd(), a.sweepCmd(), a.reportCmd(), a.runCmd(), a.doctorCmd(), a.versionCmd())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,6 +39,13 @@ func (a *app) writeSweep(dir string, s *config.Sweep, r *sweepResult) error {
 			return err
 		}
 	}
+	picture, err := frontChart(r)
+	if err != nil {
+		return err
+	}
+	if err := r.write(dir, "front.svg", picture); err != nil {
+		return err
+	}
 	r.Files = append(r.Files, filepath.Join(dir, "sweep.json"))
 	whole := sweepFile{sweepResult: r, Rows: r.rows}
 	for _, m := range arch.Metrics {
@@ -53,27 +59,13 @@ func (a *app) writeSweep(dir string, s *config.Sweep, r *sweepResult) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(dir, "sweep.json"), append(text, '\n'))
+	return writeAside(filepath.Join(dir, "sweep.json"), append(text, '\n'))
 }
 
 func (r *sweepResult) write(dir, name string, data []byte) error {
 	path := filepath.Join(dir, name)
 	r.Files = append(r.Files, path)
-	return writeWhole(path, data)
-}
-
-// writeWhole writes a file aside and renames it.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".ohmloom-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err = firstError(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return writeAside(path, data)
 }
 
 // pointsCSV is a line for each row: values of the axes, figures, bound, what is wrong.

@@ -220,7 +220,7 @@ func (row *Row) estimate(p *arch.Point) {
 		"cycles": r.Cycles.Value, "seconds": r.Seconds.Value, "gops": r.GOPS.Value, "gops_per_watt": r.GOPSPerWatt.Value,
 		"words_per_battery": r.WordsPerBattery.Value, "crossbar_pairs": r.Pairs.Value, "adcs": r.ADCs.Value, "analog_area_mm2": r.AnalogArea.Value,
 		"pes":   float64(p.Chip.Attention.Rows * p.Chip.Attention.Cols),
-		"chips": float64(chipsOf(p, r)),
+		"chips": float64(Chips(p, r)),
 	}
 	for _, m := range arch.Metrics {
 		v, ok := figures[m.Name]
@@ -233,8 +233,8 @@ func (row *Row) estimate(p *arch.Point) {
 	row.Bound = longest.Kind + ": " + longest.Bound
 }
 
-// chipsOf is how many chips hold the model: by crossbar pairs in banks, by matrices in tiles.
-func chipsOf(p *arch.Point, r *estimate.Result) int {
+// Chips is how many chips hold the model: by crossbar pairs in banks, by matrices in tiles.
+func Chips(p *arch.Point, r *estimate.Result) int {
 	if p.Chips > 0 {
 		return p.Chips
 	}

@@ -74,6 +74,7 @@ func TestVersionIsReadFromWhatToolsPrint(t *testing.T) {
 		{"dot", "dot - graphviz version 2.43.0 (0)", "2.43.0"},
 		{"sta", "2.0.17", "2.0.17"},
 		{"ngspice", "** ngspice-39 : Circuit level simulation program", "39"},
+		{"chromium", "Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)", "156.0.8078.79"},
 	} {
 		dir := onlyFakes(t)
 		path := fake(t, dir, lookup(c.name).Executable, fmt.Sprintf("echo '%s' >&2", c.prints)) // dot prints to stderr
