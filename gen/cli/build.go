@@ -115,7 +115,11 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 			b.Files = append(b.Files, rtl.File{Path: f.Path, Data: f.Data, Role: f.Role})
 		}
 	}
-	dot := report.BlockDiagram(tile.Design, d.chip.Name, 3)
+	depth := 3
+	if tile.Whole != nil {
+		depth = 1 // the units; opened, nobody could read it
+	}
+	dot := report.BlockDiagram(tile.Design, d.chip.Name, depth)
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
 	svg, err := drawing(ctx, dot)
 	switch {
