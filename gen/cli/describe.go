@@ -12,6 +12,7 @@ import (
 	"ohmloom/examples"
 	"ohmloom/gen/arch"
 	"ohmloom/gen/config"
+	"ohmloom/gen/program"
 )
 
 // description is a chip and where the files it names are read from.
@@ -97,7 +98,7 @@ func (a *app) checkCmd() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check a description and report every mistake at once",
 		Long: `Check a description. Every mistake is reported with file:line:col, the source, the value,
-what is allowed and a suggestion; warnings say where parts do not fit together. Exit code 1
+what is allowed and a suggestion; checkpoint and golden vectors are read too; warnings say where parts do not fit together. Exit code 1
 when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,6 +106,7 @@ when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 			if err != nil {
 				return err
 			}
+			d.checkProgram()
 			bad := d.diags.HasErrors()
 			if a.json {
 				r := checkResult{OK: !bad, File: d.name, Errors: d.diags.Count(config.Error),
@@ -135,6 +137,18 @@ when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 			return nil
 		},
 	})
+}
+
+// checkProgram adds what is wrong inside the files that a program names, which the description
+// alone can't tell: a checkpoint cut short, weights out of range, another model's golden vectors.
+func (d *description) checkProgram() {
+	if d.diags.HasErrors() || d.chip.Verify.Program == nil {
+		return
+	}
+	if _, err := program.Load(d.chip, d.fs); err != nil {
+		d.diags = append(d.diags, config.Diagnostic{Severity: config.Error, Summary: "A file of the program can't be used",
+			Pos: d.chip.Verify.Program.Pos, In: "verify, program", Value: err.Error()})
+	}
 }
 
 type checkResult struct {

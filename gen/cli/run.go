@@ -173,7 +173,6 @@ func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
 	if f.engine == arithmetic || f.check != checkOff {
 		t.reference = newReference(m, project, prompt, compile.Command{InverseTemp: f.inverse(), Seed: uint32(f.seed)})
 	}
-	t.say(f.prompt)
 	if f.engine == arithmetic {
 		err = t.compute(ctx)
 	} else {
@@ -209,7 +208,9 @@ func (t *writing) wrote(id, cycle int) error {
 			return failed("token %d of the text is %q, the arithmetic says %q (cycle %d of %s)", len(r.Tokens),
 				t.p.Model.Vocab[id], t.p.Model.Vocab[want], cycle, t.f.engine)
 		}
-		r.Compared++
+		if t.f.engine != arithmetic {
+			r.Compared++
+		}
 	}
 	if t.checker != nil && len(r.Tokens)+1 < t.f.tokens {
 		t.checker.expect(t.reference.last, true)
@@ -227,9 +228,15 @@ func (t *writing) wrote(id, cycle int) error {
 	return nil
 }
 
+// begin starts the clock, and the text with the prompt.
+func (t *writing) begin() {
+	t.say(t.f.prompt)
+	t.began = time.Now()
+}
+
 // compute writes with the arithmetic alone.
 func (t *writing) compute(ctx context.Context) error {
-	t.began = time.Now()
+	t.begin()
 	for len(t.res.Tokens) < t.f.tokens {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -238,7 +245,6 @@ func (t *writing) compute(ctx context.Context) error {
 			return err
 		}
 	}
-	t.res.Compared = 0
 	return nil
 }
 
@@ -261,7 +267,10 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 	if err != nil {
 		return failed("%w", err)
 	}
+	bar := t.app.progress(fmt.Sprintf("building %s for %s", tile.Design.Top.Name, t.f.engine), 1)
+	bar.set(0)
 	list, err := openEngines(ctx, tile.Design, []string{t.f.engine})
+	bar.done()
 	if err != nil {
 		return err
 	}
@@ -269,7 +278,7 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 	if err := list[0].Power(t.f.seed, t.p.Chip.Image(tile.Design.Top.Name)); err != nil {
 		return err
 	}
-	t.began = time.Now()
+	t.begin()
 	h, err := host.New(list[0], tile.Design.Top, t.p.Row)
 	if err != nil {
 		return failed("%w", err)
@@ -308,7 +317,6 @@ func (t *writing) finish(ctx context.Context, err error) error {
 		}
 	}
 	if t.began.IsZero() { // nothing ran
-		t.say("\n")
 		return err
 	}
 	r.Wall = time.Since(t.began).Seconds()

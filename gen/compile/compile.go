@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 
 	"ohmloom/gen/arch"
@@ -81,6 +82,10 @@ func (p *Compiled) place(c *arch.Chip, name string, layers, vocab int, size func
 	p.layers, p.vocab = layers, vocab
 	plan, err := mapping.Place(mapping.Of(c.PIM), stageOrder(layers, size))
 	if err != nil {
+		if full := (*mapping.NoRoom)(nil); errors.As(err, &full) && full.Total > full.Have {
+			chip := mapping.Of(c.PIM)
+			err = fmt.Errorf("%w; at least %d banks of %d PEs hold them", err, (full.Total+chip.BankPEs()-1)/chip.BankPEs(), chip.BankPEs())
+		}
 		return fmt.Errorf("%s: the matrices of %s do not fit into the banks: %w", c.PIM.Pos, name, err)
 	}
 	p.Plan = plan

@@ -143,8 +143,8 @@ func (g *mappingPicture) legend(x, y int) {
 			g.line(`<rect x="%d" y="%d" width="12" height="12" fill="%s" stroke="#aaaaaa"/>`, x+j*14, at, colour(i, j))
 		}
 		first := op.Matrices[0]
-		g.line(`<text x="%d" y="%d" font-size="10">%s: bank %d, %d PEs, %d inputs</text>`, x+max(len(op.Matrices), 3)*14+6, at+10,
-			html.EscapeString(op.Name), op.Bank, g.Chip.NeedPEs(op.Op), first.In)
+		g.line(`<text x="%d" y="%d" font-size="10">%s: bank %d, %s, %s</text>`, x+max(len(op.Matrices), 3)*14+6, at+10,
+			html.EscapeString(op.Name), op.Bank, count(g.Chip.NeedPEs(op.Op), "PE"), count(first.In, "input"))
 	}
 	at := y + 22 + len(g.Ops)*18 + 12
 	g.line(`<circle cx="%d" cy="%d" r="3.5" fill="#444444"/><text x="%d" y="%d" font-size="10">router; r, c: row and column block</text>`, x+6, at-3, x+16, at)
@@ -153,4 +153,12 @@ func (g *mappingPicture) legend(x, y int) {
 // colour is one hue an operation, far from those before, and lighter for each further matrix.
 func colour(op, matrix int) string {
 	return fmt.Sprintf("hsl(%d,65%%,%d%%)", op*137%360, 72+8*(matrix%3))
+}
+
+// count is a number of things, in words: "1 PE", "2 PEs".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
