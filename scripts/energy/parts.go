@@ -33,6 +33,7 @@ var parts = []part{
 	{"requantise, 20 to 16 bits", "sum scaled", "multiply", requantise},
 	{"residual addition", "int16 added, saturating", "add", residual},
 	{"register slice, 16 x 8 bits", "bit, one hop", "link_bit", slice},
+	{"vector unit, 16 lanes, without its SRAM", "element of a norm and an addition", "", vectorUnit},
 	{"RMS norm, 8 lanes, without its SRAM", "element", "", norm},
 }
 
@@ -410,4 +411,40 @@ func norm(ctx context.Context, b *bench) (*measured, error) {
 		}
 	}
 	return b.streams(ctx, unit, [][]hw.Beat{beats}, n)
+}
+
+// vectorUnit is a token's way through the layers: each has two norms and two additions.
+func vectorUnit(ctx context.Context, b *bench) (*measured, error) {
+	c := &b.acts.m.Config
+	const lanes = 16
+	unit := hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift}
+	in := make([][]hw.Beat, 3)
+	say := func(op int) { in[0] = append(in[0], hw.Beat{{uint64(op)}}) }
+	t := b.acts.last[0]
+	say(hw.VectorLoad)
+	row := b.acts.m.Embedding.Row(t.Token)
+	for i := 0; i < len(row); i += lanes {
+		in[1] = append(in[1], hw.Beat{bytes(row[i : i+lanes])})
+	}
+	n := 0
+	for l := range t.Layers {
+		for _, name := range []string{"wo", "w2"} {
+			_, acc := t.Layers[l].Projection(name)
+			w, err := b.acts.m.Matrix(fmt.Sprintf("layers.%d.%s", l, name))
+			if err != nil {
+				return nil, err
+			}
+			say(hw.VectorNorm)
+			say(hw.VectorAdd)
+			for i := 0; i < len(acc); i += lanes {
+				beat := make([]uint64, lanes)
+				for j := range beat {
+					beat[j] = uint64(uint16(model.RQ16(acc[i+j], w.M, w.S)))
+				}
+				in[2] = append(in[2], hw.Beat{beat})
+			}
+			n += len(acc)
+		}
+	}
+	return b.streams(ctx, unit, in, n)
 }

@@ -29,27 +29,31 @@ type Meter struct {
 // NewMeter synthesises d by the flow of area, with macros as black boxes. open makes the engine
 // that runs the RTL. Macros stand in plain instances, not in arrays.
 func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, open func(*ir.Design) (verify.Engine, error)) (*Meter, error) {
+	m := &Meter{Compare: true, ins: map[string]bool{}}
+	if err := m.macroOutputs(d.Top, "", false); err != nil {
+		return nil, err
+	}
 	out, err := rtl.Emit(d, rtl.Options{})
 	if err != nil {
 		return nil, err
 	}
 	var texts, names []string
 	inside := map[*ir.Module]bool{}
-	for _, m := range slices.Backward(d.Modules) { // parents before children
-		if m.Macro != nil {
-			for _, in := range m.Insts {
+	for _, x := range slices.Backward(d.Modules) { // parents before children
+		if x.Macro != nil {
+			for _, in := range x.Insts {
 				inside[in.Of] = true
 			}
 		}
 		switch {
-		case inside[m]:
-			for _, in := range m.Insts {
+		case inside[x]:
+			for _, in := range x.Insts {
 				inside[in.Of] = true
 			}
-		case m.Macro != nil:
-			texts, names = append(texts, synth.Blackbox(m)), append(names, m.Name)
+		case x.Macro != nil:
+			texts, names = append(texts, synth.Blackbox(x)), append(names, x.Name)
 		default:
-			texts = append(texts, string(out.File("rtl/"+m.Name+".v").Data))
+			texts = append(texts, string(out.File("rtl/"+x.Name+".v").Data))
 		}
 	}
 	net, err := synth.NetlistJSON(ctx, d.Top.Name, texts, o)
@@ -60,11 +64,10 @@ func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, op
 	if err != nil {
 		return nil, err
 	}
-	m := &Meter{Circuit: c, Compare: true, ins: map[string]bool{}}
+	m.Circuit = c
 	for _, name := range c.inputs {
 		m.ins[name] = true
 	}
-	macroOutputs(d.Top, "", func(path string) { m.macros = append(m.macros, path) })
 	m.probes = len(m.macros)
 	probed := d
 	if m.probes > 0 {
@@ -76,17 +79,24 @@ func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, op
 	return m, err
 }
 
-// macroOutputs calls f for every output of every macro below m.
-func macroOutputs(m *ir.Module, prefix string, f func(path string)) {
-	for _, in := range m.Insts {
-		if in.Of.Macro == nil {
-			macroOutputs(in.Of, prefix+in.Name+".", f)
-			continue
-		}
-		for _, p := range in.Of.Outputs() {
-			f(prefix + in.Name + "." + p.Name)
+// macroOutputs finds the outputs of the macros below top; a probe does not reach those in arrays.
+func (m *Meter) macroOutputs(top *ir.Module, prefix string, array bool) error {
+	for _, in := range top.Insts {
+		path := prefix + in.Name + "."
+		switch array := array || in.Grid; {
+		case in.Of.Macro == nil:
+			if err := m.macroOutputs(in.Of, path, array); err != nil {
+				return err
+			}
+		case array:
+			return fmt.Errorf("power: macro %s%s stands in an array, where its outputs can't be read", prefix, in.Name)
+		default:
+			for _, p := range in.Of.Outputs() {
+				m.macros = append(m.macros, path+p.Name)
+			}
 		}
 	}
+	return nil
 }
 
 func (m *Meter) Name() string { return m.rtl.Name() }

@@ -184,3 +184,11 @@ func TestANetlistComputesWhatTheRTLDoes(t *testing.T) {
 		t.Errorf("a wrong gate: %v", err)
 	}
 }
+
+// Memories in an array, whose outputs no probe reaches, are an error and no wrong number.
+func TestAMacroInAnArrayIsRefused(t *testing.T) {
+	b := hw.Switch{Lanes: 2, Width: 4, Depth: 4, Buffers: 3, Writers: 1, Offsets: []int{0}}
+	if _, err := NewMeter(t.Context(), ir.NewDesign(b.Build(hw.NewLib(nil))), nil, synth.Options{}, nil); err == nil || !strings.Contains(err.Error(), "stands in an array") {
+		t.Error(err)
+	}
+}
