@@ -24,7 +24,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/hw", "hw/device hw/isa hw/regs ir ir/bits"},
 	{"ohmloom/rtl", "ir ir/bits ir/pass"},
 	{"ohmloom/verify", "ir ir/... rtl verify verify/..."},
-	{"ohmloom/scripts/benchmarks", "hw hw/... ir ir/... rtl scripts verify verify/..."},
+	{"ohmloom/scripts/benchmarks", "gen/arch gen/compile gen/config gen/lower gen/mapping gen/model hw hw/... ir ir/... rtl scripts verify verify/..."},
 	{"ohmloom/scripts/energy", "gen/model gen/tools hw hw/... ir ir/... rtl scripts verify verify/..."},
 	{"ohmloom/scripts", ""},
 	{"ohmloom/examples", ""},
