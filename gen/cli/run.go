@@ -215,7 +215,7 @@ func (t *writing) wrote(id, cycle int) error {
 	if t.checker != nil && len(r.Tokens)+1 < t.f.tokens {
 		t.checker.expect(t.reference.last, true)
 	}
-	r.Tokens, r.Text = append(r.Tokens, id), r.Text+t.p.Model.Vocab[id]
+	r.Tokens = append(r.Tokens, id)
 	if t.f.engine != arithmetic {
 		if len(r.Tokens) == 1 {
 			r.Prefill = cycle
@@ -319,6 +319,7 @@ func (t *writing) finish(ctx context.Context, err error) error {
 	if t.began.IsZero() { // nothing ran
 		return err
 	}
+	r.Text = t.p.Model.Decode(r.Tokens)
 	r.Wall = time.Since(t.began).Seconds()
 	r.WallRate = float64(len(r.Tokens)) / r.Wall
 	if n := len(r.Cycles); n > 1 {
