@@ -169,3 +169,21 @@ func hostBench(t *testing.T, seed int64, stall float64) (*axi.Bench, *axi.Lite) 
 	lite.Bench = bench
 	return bench, lite
 }
+
+// A reader whose answers nobody takes comes to rest when it is told to.
+func TestAFlushNeedsNobodyToTakeAnswers(t *testing.T) {
+	r := rand.New(rand.NewSource(2))
+	mem := &axi.Memory{Prefix: "m_axi_", Data: make([]byte, 4096), Rand: r, Stall: 0.3}
+	req := &axi.Source{Prefix: "req_", Fields: []string{"addr", "beats"}, Rand: r, Queue: [][][]uint64{{{0}, {500}}}}
+	y := &axi.Sink{Prefix: "y_", Fields: []string{"data", "last"}, Rand: r, Stall: 1}
+	bus := hw.AxiBursts{Bytes: 8, Address: 32, Burst: 16, Outstanding: 4}
+	bench := busOf(t, hw.AxiRead{AxiBursts: bus}, 1, "m_axi_", "ar r", mem, req, y, &axi.Monitor{Prefix: "m_axi_"})
+	for range 100 {
+		must(t, bench.Step())
+	}
+	if bench.One("idle") == 1 {
+		t.Fatal("the port rests with answers that nobody took")
+	}
+	bench.Set("flush", 1)
+	must(t, bench.Until(300, "rest", func() bool { return bench.One("idle") == 1 }))
+}

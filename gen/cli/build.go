@@ -45,8 +45,8 @@ func (a *app) buildCmd() *cobra.Command {
 		Long: `Emit the Verilog of a description: one module a file, file lists for synthesis (<top>.f) and
 simulation (sim.f), FuseSoC core, SDC, black boxes with Liberty and LEF stubs and a page that
 states their contract, tables of weights, the block diagram (SVG when Graphviz is there), for banks
-the picture of which matrix sits where (mapping.svg), and
-manifest.json with the SHA-256 of each file. The folder must be empty, new, or an earlier output of this command, of which files
+the picture of which matrix sits where (mapping.svg), for a host its registers as a page, a C header
+and a Go driver, and manifest.json with the SHA-256 of each file. The folder must be empty, new, or an earlier output of this command, of which files
 that nobody changed are replaced.` + jsonHelp(buildResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
