@@ -110,7 +110,15 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 	folds := func(slots int) int {
 		return m.Heads * (h.product(slots, m.HeadChannels) + h.product(m.HeadChannels, slots))
 	}
-	return engine{"folds of the array, no softmax", folds, folds, none}, nil
+	return engine{"folds of the array, no softmax; " + h.best(m.HeadChannels, l), folds, folds, none}, nil
+}
+
+// best says which dataflow takes the fewest cycles for the products of a head over l slots.
+func (h *Hardware) best(channels, l int) string {
+	plan := func(rows, inner int) hw.Plan { return hw.BestPlan(h.Attention.Rows, h.Attention.Cols, rows, inner, 1) }
+	scores, outputs := plan(l, channels), plan(channels, l)
+	return fmt.Sprintf("best for scores is %s, %d cycles a head, for outputs %s, %d",
+		scores.Dataflow, scores.Cycles(), outputs.Dataflow, outputs.Cycles())
 }
 
 // product is the time of rows x inner times a vector on a bare array.
