@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -203,7 +204,7 @@ func (r *reporter) paper(s *report.Section) error {
 
 func (r *reporter) sweep(s *report.Section) error {
 	quiet := *r.app
-	quiet.quiet = true // the description was read before
+	quiet.quiet, quiet.err = true, io.Discard // the section says it
 	space, err := quiet.loadSweep(r.ctx, r.args)
 	if err != nil {
 		return errors.New("the description has no sweep block that can be read; ohmloom sweep says more")
