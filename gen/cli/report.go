@@ -274,7 +274,7 @@ func (r *reporter) area(s *report.Section) error {
 		}
 	}
 	s.Figures = []report.Figure{{Name: "area", Caption: "Area of each module, all its instances together", Wide: true,
-		SVG: report.Treemap(fmt.Sprintf("%s: %.4g mm2", r.d.chip.Name, res.TotalUm2/1e6), "mm2", parts)}}
+		SVG: report.Treemap(fmt.Sprintf("%s: %.4g mm2", r.d.chip.Name, res.TotalUm2/1e6), "mm2", []string{kindWords["cell"], kindWords["memory"], kindWords["macro"]}, parts)}}
 	s.Tables = []report.Table{t}
 	s.Notes = []string{fmt.Sprintf("Logic: synthesised by Yosys %s for %s (%g nm). Macros and memories: area model of technology %q (%g nm). The two are of different nodes unless these are equal: compare logic with logic.",
 		res.Yosys, filepath.Base(res.Liberty), res.LibertyNM, res.Technology, r.d.chip.Technology.NodeNM)}

@@ -17,7 +17,7 @@ import (
 	"ohmloom/gen/tools"
 )
 
-// Contexts of a report: those of the paper's figures, or what the chip keeps.
+// contextsOf are those of the paper's figures, or five halves of what the chip keeps.
 func contextsOf(c *arch.Chip) []int {
 	most := 0
 	if c.Attention != nil {
@@ -27,7 +27,7 @@ func contextsOf(c *arch.Chip) []int {
 		return paper.Contexts
 	}
 	var list []int
-	for l := min(paper.Contexts[0], most); l < most; l *= 2 {
+	for l := max(most/32, 1); l < most; l *= 2 {
 		list = append(list, l)
 	}
 	return append(list, most)

@@ -67,7 +67,7 @@ func TestTreemapAreasAreInProportion(t *testing.T) {
 			parts = append(parts, Part{Name: fmt.Sprintf("p%d x<", i), Kind: []string{"a", "b & c"}[i%2], Size: 0.2 + 50*math.Pow(r.Float64(), 4)})
 			total += parts[i].Size
 		}
-		svg := Treemap("t <", "mm2", parts)
+		svg := Treemap("t <", "mm2", []string{"a", "b & c"}, parts)
 		wellFormed(t, svg)
 		found := placed.FindAllStringSubmatch(strings.ReplaceAll(string(svg), "&lt;", ""), -1)
 		if len(found) != len(parts) {
@@ -98,7 +98,7 @@ func TestTreemapAreasAreInProportion(t *testing.T) {
 // Text of users and figures of others do no harm.
 func TestPageEscapesWhatItShows(t *testing.T) {
 	p := Page{Title: "<b>", Sections: []Section{{ID: "s", Title: "</script>", Text: "<script>x</script>", Notes: []string{"a & b"},
-		Tables: []Table{{Head: []string{"<i>"}, Rows: [][]string{{"<u>", "1.5"}}}}, Figures: []Figure{{Name: "f", Caption: `"q"`, SVG: Treemap("<", "mm2", []Part{{"<s>", "k", 1}})}}}}}
+		Tables: []Table{{Head: []string{"<i>"}, Rows: [][]string{{"<u>", "1.5"}}}}, Figures: []Figure{{Name: "f", Caption: `"q"`, SVG: Treemap("<", "mm2", []string{"k"}, []Part{{"<s>", "k", 1}})}}}}}
 	page, err := p.HTML()
 	if err != nil {
 		t.Fatal(err)

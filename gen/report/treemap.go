@@ -26,15 +26,12 @@ const (
 var kindFills = []string{logicFill, memoryFill, analogFill, "#e3d3ea", "#eee6b8", "#dddddd"}
 
 // Treemap is an SVG in which each part has an area in proportion to its size, the largest at
-// the left; parts of a kind share a colour. Parts below a ten-thousandth are left out.
-func Treemap(title, unit string, parts []Part) []byte {
+// the left; parts of a kind share a colour, that of its place in kinds. Parts below a ten-thousandth are left out.
+func Treemap(title, unit string, kinds []string, parts []Part) []byte {
 	var list []Part
-	var kinds []string
 	total := 0.0
 	for _, p := range parts {
-		if total += p.Size; !slices.Contains(kinds, p.Kind) {
-			kinds = append(kinds, p.Kind)
-		}
+		total += p.Size
 	}
 	for _, p := range parts {
 		if p.Size > total*1e-4 {
