@@ -41,7 +41,6 @@ var Table = []Entry{
 	{"layer_norm", "norm with mean", randomLayerNorm, layerNormWork},
 	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
 	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
-	{"vector_buffer", "vector written once and read several times", randomVectorBuffer, vectorBufferWork},
 	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
 	{"host", "registers of the host behind AXI4-Lite", randomHost, hostWork},
 	{"axi_read", "read half of an AXI4 master", randomAxiRead, axiReadWork},
