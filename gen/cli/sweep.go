@@ -289,7 +289,11 @@ func (a *app) sweepTable(r *sweepResult) {
 			head = append(head, x.Name)
 		}
 		for _, o := range r.Objectives {
-			head = append(head, o.Metric+", "+o.Unit)
+			name := o.Metric
+			if o.Unit != o.Metric {
+				name += ", " + o.Unit
+			}
+			head = append(head, name)
 		}
 		head = append(head, "longest part: bound")
 		if slices.ContainsFunc(r.Front, func(p sweepPoint) bool { return p.Verify != nil }) {
