@@ -228,6 +228,7 @@ func behaviour(text string) string {
 // They see the changed line and the next one too.
 var verilogArguments = []struct{ pattern, why string }{
 	{`^reset missing: array_\d+x\d+\.v.*left_q <=`, "left is written when a fold ends its feed, and read only after that"},
+	{`^plus becomes minus: .* - 1'b1;`, "of one bit, one more and one less are the same"},
 	{`^reset missing: collector_.*write_q <=`, "what is written right after a reset is overwritten before the buffer is read"},
 	{`^below becomes not above: sram_.*mem\[waddr\] <=`, "Verilog ignores a write beyond the last word"},
 	{`^below becomes not above: (sram|crossbar)_.*(mem|pos|neg)\[`, "a word beyond the last is x, in Verilator 0; the block asks for none"},
