@@ -52,14 +52,7 @@ func elements(v []int8) []hw.Beat {
 // out is then the model's.
 func goldenPasses(t *testing.T, name string, long bool) (m *model.Model, p columnWork) {
 	t.Helper()
-	m, err := model.Open("../examples/models/" + name + ".safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := model.OpenGolden("../examples/models/" + name + ".golden.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, g := open(t, name)
 	golden := map[int]*model.Trace{}
 	for i := range g.Steps {
 		golden[g.Steps[i].Pos] = &g.Steps[i]

@@ -30,14 +30,7 @@ type trained struct {
 
 func openTrained(t *testing.T, name string) trained {
 	t.Helper()
-	m, err := model.Open("../examples/models/" + name + ".safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := model.OpenGolden("../examples/models/" + name + ".golden.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, g := open(t, name)
 	if err := g.Check(m); err != nil {
 		t.Fatal(err)
 	}

@@ -181,6 +181,18 @@ func output(m *ir.Module, s Stream) (ready *ir.Node) {
 	return ready
 }
 
+// declared declares the ports of all streams of a block but what drives its outputs.
+func declared(m *ir.Module, streams func() (in, out []Stream)) (in []source, outs []Stream, ready []*ir.Node) {
+	ins, outs := streams()
+	for _, s := range ins {
+		in = append(in, input(m, s))
+	}
+	for _, s := range outs {
+		ready = append(ready, output(m, s))
+	}
+	return in, outs, ready
+}
+
 // drive connects the outputs of stream s.
 func drive(m *ir.Module, s Stream, valid *ir.Node, fields ...*ir.Node) {
 	m.Out(s.Name+"_valid", valid, s.Doc).Group = s.Name

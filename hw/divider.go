@@ -45,6 +45,19 @@ func (b Divider) Streams() (in, out []Stream) {
 	return []Stream{x}, []Stream{y}
 }
 
+// inSteps is the control of a unit that works on one beat of x for some cycles and then offers
+// its result until take: result offered, working, beat taken.
+func inSteps(x source, take *ir.Node, steps int) (full *ir.Reg, busy, fire *ir.Node) {
+	m, w := x.m, ir.ClogTwo(steps+1)
+	full = m.Reg("out_valid", ir.Bits(1), 0)
+	left := m.Reg("left", ir.Bits(w), 0) // steps still to come
+	busy = left.Q.EqK(0).Not().Named("busy")
+	fire = x.ready(busy.Or(full.Q).Not())
+	full.Set(left.Q.EqK(1).Or(full.Q.And(take.Not())))
+	left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(steps)), left.Q.AddK(-1)))
+	return full, busy, fire
+}
+
 func (b Divider) Build(lib *Lib) *ir.Module {
 	must(b)
 	doc := fmt.Sprintf("Restoring divider, %d by %d bits, in %d cycles.", b.NumBits, b.DenBits, b.Steps())
@@ -54,13 +67,7 @@ func (b Divider) Build(lib *Lib) *ir.Module {
 		take := output(m, out[0])
 
 		n := b.Steps() * b.PerCycle // bits of the quotient, and zeros above it
-		w := ir.ClogTwo(b.Steps() + 1)
-		full := m.Reg("out_valid", ir.Bits(1), 0)
-		left := m.Reg("left", ir.Bits(w), 0) // steps still to come
-		busy := left.Q.EqK(0).Not().Named("busy")
-		fire := x.ready(busy.Or(full.Q).Not())
-		full.Set(left.Q.EqK(1).Or(full.Q.And(take.Not())))
-		left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(b.Steps())), left.Q.AddK(-1)))
+		full, busy, fire := inSteps(x, take, b.Steps())
 
 		// Bits of the dividend leave q at the top as those of the quotient enter at the
 		// bottom. The remainder is less than the divisor, so a bit more holds it doubled.

@@ -142,14 +142,7 @@ const (
 
 func (h *hosting) declare() {
 	m := h.m
-	in, out := h.Streams()
-	for _, s := range in {
-		h.in = append(h.in, input(m, s))
-	}
-	h.outs = out
-	for _, s := range out {
-		h.ready = append(h.ready, output(m, s))
-	}
+	h.in, h.outs, h.ready = declared(m, h.Streams)
 	flag := func(name string) *ir.Reg { return m.Reg(name, ir.Bits(1), 0) }
 	h.running, h.failed, h.stopping = flag("running"), flag("failed"), flag("stopping")
 	h.clearing, h.resetting, h.closing = flag("clearing"), flag("resetting"), flag("closing")
@@ -163,10 +156,10 @@ func (h *hosting) declare() {
 	}
 	for i, l := range []*link{&h.aw, &h.w, &h.ar} {
 		var types []ir.Type
-		for _, f := range in[i].Fields {
+		for _, f := range h.in[i].s.Fields {
 			types = append(types, f.Type)
 		}
-		ready, put, out := slice(h.lib, m, "u_"+in[i].Name, types...)
+		ready, put, out := slice(h.lib, m, "u_"+h.in[i].s.Name, types...)
 		fire := h.in[i].ready(ready.And(h.closing.Q.Not()))
 		put(fire, h.in[i].fields...)
 		h.busy = append(h.busy, fire, out.valid)

@@ -47,13 +47,7 @@ func (b Isqrt) Build(lib *Lib) *ir.Module {
 		x := input(m, in[0])
 		take := output(m, out[0])
 		n := b.Steps() * b.PerCycle // bits of the root, and zeros above it
-		w := ir.ClogTwo(b.Steps() + 1)
-		full := m.Reg("out_valid", ir.Bits(1), 0)
-		left := m.Reg("left", ir.Bits(w), 0) // steps still to come
-		busy := left.Q.EqK(0).Not().Named("busy")
-		fire := x.ready(busy.Or(full.Q).Not())
-		full.Set(left.Q.EqK(1).Or(full.Q.And(take.Not())))
-		left.SetEn(fire.Or(busy), fire.Mux(m.K(w, uint64(b.Steps())), left.Q.AddK(-1)))
+		full, busy, fire := inSteps(x, take, b.Steps())
 
 		// Two bits of the radicand at a time join the remainder, which is at most twice the
 		// root: n + 1 bits, and n + 2 while they join. The next bit of the root is 1 when 4 root

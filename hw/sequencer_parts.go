@@ -36,14 +36,7 @@ type sequencing struct {
 
 func (s *sequencing) declare() {
 	m := s.m
-	in, out := s.Streams()
-	for _, st := range in {
-		s.in = append(s.in, input(m, st))
-	}
-	s.outs = out
-	for _, st := range out {
-		s.ready = append(s.ready, output(m, st))
-	}
+	s.in, s.outs, s.ready = declared(m, s.Streams)
 	one := func(name string) *ir.Reg { return m.Reg(name, ir.Bits(1), 0) }
 	s.read, s.exec, s.ending = one("reads"), one("executes"), one("ends")
 	s.prompts, s.have, s.got = one("prompting"), one("have_token"), one("got_token")

@@ -56,36 +56,13 @@ func TestSpreadGivesGoldenAttention(t *testing.T) {
 		name                    string
 		rows, cols, lanes, port int
 	}{{"nano", 8, 8, 4, 0}, {"nano", 4, 16, 2, 8}, {"micro", 16, 8, 8, 0}} {
-		m, err := model.Open("../examples/models/" + c.name + ".safetensors")
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := model.OpenGolden("../examples/models/" + c.name + ".golden.json")
-		if err != nil {
-			t.Fatal(err)
-		}
+		m, g := open(t, c.name)
 		b := spreadFor(m, c.rows, c.cols, c.lanes)
 		b.Port = c.port
-		var passes []hw.Pass
-		var want [][]int8
-		tokens := append(append([]int(nil), g.PromptTokens...), g.LongGreedy.Tokens...)
-		if len(tokens) <= m.Config.Ctx {
-			t.Fatalf("%d tokens do not wrap a ring of %d", len(tokens), m.Config.Ctx)
-		}
-		next := m.NewRun(model.Project)
-		for pos, token := range tokens {
-			trace := next.Step(token)
-			for l, layer := range trace.Layers {
-				for _, step := range g.Steps {
-					if step.Pos == pos {
-						layer = step.Layers[l]
-					}
-				}
-				passes = append(passes, hw.Pass{First: pos == 0, Q: layer.Q, K: layer.K, V: layer.V})
-				for h := range m.Config.NHeads {
-					want = append(want, layer.O[h*m.Config.HeadChannels:(h+1)*m.Config.HeadChannels])
-				}
-			}
+		passes, outputs := goldenSequence(t, m, g)
+		var want [][]int8 // head after head
+		for _, o := range outputs {
+			want = slices.AppendSeq(want, slices.Chunk(o, m.Config.HeadChannels))
 		}
 		work := b.Beats(passes)
 		t.Run(fmt.Sprintf("%s_%dx%d", c.name, c.rows, c.cols), func(t *testing.T) {

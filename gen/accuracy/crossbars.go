@@ -113,21 +113,7 @@ func (a *array) multiply(out int, y []int8, n int) []int32 {
 	if a.uniform != nil {
 		return a.calibrated(a.uniform.multiply(y))
 	}
-	shape := a.blocks[0][0].Shape
-	acc := make([]int32, len(a.blocks[0])*a.cols)
-	x, sums := make([]int8, shape.Rows), make([]int32, a.cols)
-	first := uint32(n * shape.Conversions())
-	for b, row := range a.blocks {
-		clear(x)
-		copy(x, y[b*shape.Rows:])
-		for i, t := range row {
-			t.Multiply(x, first, sums)
-			for c, s := range sums {
-				acc[i*a.cols+c] += s
-			}
-		}
-	}
-	return a.calibrated(acc[:out])
+	return a.calibrated(device.MultiplyBlocks(a.blocks, y, n)[:out])
 }
 
 // calibrated multiplies sums by the matrix's gain, in place.

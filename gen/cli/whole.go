@@ -29,27 +29,11 @@ func (a *app) checkpoint(d *description, file string) (*model.Model, error) {
 	if file == "" {
 		return nil, usage("%s names no checkpoint; give one with --model, or in a program block of verify", d.name)
 	}
-	m, err := openModel(fsys, file)
+	m, err := model.OpenFS(fsys, file)
 	if err != nil {
 		return nil, failed("%w", err)
 	}
 	return m, nil
-}
-
-func openModel(fsys fs.FS, file string) (*model.Model, error) {
-	if fsys == nil {
-		return model.Open(file)
-	}
-	r, err := fsys.Open(filepath.ToSlash(file))
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	st, err := r.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return model.Read(file, r, st.Size())
 }
 
 // compiled is the description's model on its whole chip, or nil when it names none.

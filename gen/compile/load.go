@@ -90,21 +90,8 @@ type array struct {
 }
 
 func (a *array) multiply(out int, y []int8) []int32 {
-	shape := a.blocks[0][0].Shape
-	acc, x, sums := make([]int32, len(a.blocks[0])*shape.Cols), make([]int8, shape.Rows), make([]int32, shape.Cols)
-	first := uint32(a.runs * shape.Conversions())
 	a.runs++
-	for b, row := range a.blocks {
-		clear(x)
-		copy(x, y[b*shape.Rows:])
-		for i, t := range row {
-			t.Multiply(x, first, sums)
-			for c, s := range sums {
-				acc[i*shape.Cols+c] += s
-			}
-		}
-	}
-	return acc[:out]
+	return device.MultiplyBlocks(a.blocks, y, a.runs-1)[:out]
 }
 
 // Beats is what goes into the chip's streams (cmd, prompt, program, row) to go on with a prompt

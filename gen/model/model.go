@@ -11,7 +11,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -56,6 +58,23 @@ func Open(path string) (*Model, error) {
 	}
 	defer f.Close()
 	return Read(path, bufio.NewReaderSize(f, 1<<16), size)
+}
+
+// OpenFS is Open in a file system; nil is that of the machine.
+func OpenFS(fsys fs.FS, path string) (*Model, error) {
+	if fsys == nil {
+		return Open(path)
+	}
+	f, err := fsys.Open(filepath.ToSlash(path))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return Read(path, f, st.Size())
 }
 
 // openRegular opens a file and refuses whatever has no fixed size: reading a

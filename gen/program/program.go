@@ -77,7 +77,7 @@ type Scores struct {
 // nil, from the operating system, and works out all cases of chip c.
 func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 	p := c.Verify.Program
-	m, err := openModel(p.Model, fsys)
+	m, err := model.OpenFS(fsys, p.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -113,22 +113,6 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 		return job, job.bankCases(c)
 	}
 	return job, job.cases(c, job.golden)
-}
-
-func openModel(path string, fsys fs.FS) (*model.Model, error) {
-	if fsys == nil {
-		return model.Open(path)
-	}
-	f, err := fsys.Open(filepath.ToSlash(path))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return model.Read(path, f, st.Size())
 }
 
 func openGolden(path string, fsys fs.FS) (*model.Golden, error) {

@@ -99,3 +99,23 @@ func (f *fast) sum(cells, mask []uint64, lo, hi int, signed bool) int64 {
 	}
 	return total
 }
+
+// MultiplyBlocks is the n-th product, counted from 0, of y with a matrix in crossbars of one
+// shape, blocks[row block][column block]: the sums of all columns, added over the row blocks.
+func MultiplyBlocks(blocks [][]*Tables, y []int8, n int) []int32 {
+	shape := blocks[0][0].Shape
+	acc := make([]int32, len(blocks[0])*shape.Cols)
+	x, sums := make([]int8, shape.Rows), make([]int32, shape.Cols)
+	first := uint32(n * shape.Conversions())
+	for b, row := range blocks {
+		clear(x)
+		copy(x, y[b*shape.Rows:])
+		for i, t := range row {
+			t.Multiply(x, first, sums)
+			for c, s := range sums {
+				acc[i*shape.Cols+c] += s
+			}
+		}
+	}
+	return acc
+}
