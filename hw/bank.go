@@ -3,6 +3,7 @@ package hw
 import (
 	"fmt"
 
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
 
@@ -26,6 +27,14 @@ import (
 // Which PE holds what, scales, modes and the order of results are loaded tables: another
 // model or placement, within the sizes of the tables, changes nothing in the structure.
 //
+// Weights also come in through a port when the crossbars are Writable: stream weights (tile_row,
+// tile_col, pe, row, data) has a row of a crossbar in ceil(Crossbar.Cols/Lanes) beats, int2 of -1,
+// 0 and 1, column i in lane i % Lanes; the place is that of the last beat. Stream written tells
+// for each row, in order, the place again, error (see RowErrors), the pairs that failed and the pulses.
+// A row is written, by a row writer as in WritablePE, when no operation works, and none begins while
+// it waits or is written; so a row and an operation that wait at the same time take turns. Who
+// wants an operation to have the new weights begins it when they are written.
+//
 // Time: see OpTime. The vector of the next operation is distributed while results leave.
 type Bank struct {
 	Rows, Cols int        // tiles of the grid, 1..64 each way
@@ -38,7 +47,10 @@ type Bank struct {
 	Crossbar   Crossbar   // of every PE; ID is that of PE 0, the others follow
 	Act        Activation // of PostActivate; Lanes is left 0
 
-	Program []BankOp // not part of the structure
+	// What follows is not part of the structure.
+	Program []BankOp
+	blank   bool                   // no weights are loaded
+	cells   map[int]*device.Tables // of PEs that were programmed
 }
 
 // Post is what becomes of the sums of a matrix, scaled by its M and S.
@@ -96,7 +108,15 @@ func (b Bank) activation() Activation {
 }
 
 func (b Bank) suffix() string {
-	return fmt.Sprintf("%d_l%d_b%d_r%d_%s", b.PEs, b.Lanes, b.Blocks, b.Reads, b.Crossbar.suffix())
+	return fmt.Sprintf("%d_l%d_b%d_r%d_%s", b.PEs, b.Lanes, b.Blocks, b.Reads, b.crossbarSuffix())
+}
+
+// crossbarSuffix has the row writer's pulses, too.
+func (b Bank) crossbarSuffix() string {
+	if b.Crossbar.Writable {
+		return fmt.Sprintf("%s_p%d", b.Crossbar.suffix(), b.Crossbar.Pulses)
+	}
+	return b.Crossbar.suffix()
 }
 
 func (b Bank) Name() string {
@@ -113,9 +133,6 @@ func (b Bank) Check() error {
 	if err != nil {
 		return err
 	}
-	if b.Crossbar.Writable {
-		return fmt.Errorf("bank: its crossbars are programmed by tables, not through a port")
-	}
 	if b.accBits() > 32 {
 		return fmt.Errorf("bank: sums over %d PEs need %d bits, allowed are 32", b.pes(), b.accBits())
 	}
@@ -129,7 +146,11 @@ func (b Bank) Streams() (in, out []Stream) {
 		{"data", ir.Vec(b.Lanes, 16), true, "int16 results"},
 		{"last", ir.Bits(1), false, "1 in the last beat of a matrix"},
 	}}
-	return []Stream{cmd, x}, []Stream{y}
+	in, out = []Stream{cmd, x}, []Stream{y}
+	if b.Crossbar.Writable {
+		in, out = append(in, b.weightsStream()), append(out, b.writtenStream())
+	}
+	return in, out
 }
 
 func (b Bank) Build(lib *Lib) *ir.Module {
@@ -150,7 +171,14 @@ func (b Bank) Build(lib *Lib) *ir.Module {
 		cmd.ready(m.OutOf(control, "cmd_ready"))
 		global.In("y_ready", m.OutOf(control, "x_ready"))
 
-		post := m.Instance("u_post", b.postProcessing(lib)).In("sum", b.tiles(lib, m, control)).In("y_ready", take)
+		var writer *ir.Inst
+		if b.Crossbar.Writable {
+			writer = m.Instance("u_writer", b.writerModule(lib)).In("quiet", m.OutOf(control, "quiet"))
+			passIn(m, writer, in[2], in[2].Name)
+			passOut(m, writer, out[1], out[1].Name)
+			control.In("holds", m.OutOf(writer, "holds"))
+		}
+		post := m.Instance("u_post", b.postProcessing(lib)).In("sum", b.tiles(lib, m, control, writer)).In("y_ready", take)
 		for _, port := range metaPorts {
 			post.In("meta_"+port, m.OutOf(control, "meta_"+port))
 		}
@@ -162,15 +190,13 @@ func (b Bank) Build(lib *Lib) *ir.Module {
 // tiles is the grid and the adders behind it. Beats and reads move from west to east in each
 // row of tiles, one tile a cycle, and so do the sums, which each tile adds to; at the east
 // edge the rows are added.
-func (b Bank) tiles(lib *Lib, m *ir.Module, control *ir.Inst) *ir.Node {
+func (b Bank) tiles(lib *Lib, m *ir.Module, control, writer *ir.Inst) *ir.Node {
 	grid := m.Array("tile", b.tile(lib), b.Rows, b.Cols)
 	for _, port := range tilePorts {
-		n := m.OutOf(control, port)
-		rows := make([]*ir.Node, b.Rows)
-		for r := range rows {
-			rows[r] = n
-		}
-		grid.Chain(port, port+"_east", ir.West, rows[0].Join(rows[1:]...))
+		grid.Chain(port, port+"_east", ir.West, tiled(m.OutOf(control, port), b.Rows))
+	}
+	if writer != nil {
+		b.writeTiles(m, writer, grid)
 	}
 	grid.Chain("sum", "sum_east", ir.West, m.K(b.accBits(), 0).Splat(b.Rows*b.width()))
 	sums := m.Edge(grid, "sum_east", ir.East)

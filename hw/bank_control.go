@@ -78,7 +78,12 @@ func (b Bank) controller(lib *Lib) *ir.Module {
 		c.free = m.In("free", ir.Bits(1), "the output buffer has room for one more read")
 		idle := m.Reg("idle", ir.Bits(1), 1)
 		c.loading, c.loaded, c.reading = m.Reg("loading", ir.Bits(1), 0), m.Reg("loaded", ir.Bits(1), 0), m.Reg("reading", ir.Bits(1), 0)
-		begin := cmd.ready(idle.Q)
+		ready := idle.Q
+		if b.Crossbar.Writable {
+			ready = ready.And(m.In("holds", ir.Bits(1), "a row of weights waits or is written").Not())
+			m.Out("quiet", idle.Q.And(c.reading.Q.Not()), "no operation works")
+		}
+		begin := cmd.ready(ready)
 		ops := m.Instance("u_ops", table(lib, b.Ops, sum(b.opFields()))).In("re", begin).In("raddr", cmd.fields[0])
 		c.op = unpack(m.OutOf(ops, "rdata"), b.opFields())
 

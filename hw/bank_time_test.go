@@ -10,7 +10,7 @@ func TestTimesOfABankEndWithItsCycles(t *testing.T) {
 	for seed := int64(0); seed < 300; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		b := randomBank(r).(Bank)
-		work := bankWork(r, b, false)
+		work := bankWork(r, b, false)[:2]
 		bt := newBankTime(b, &timedAlways{})
 		end := 0
 		for i, cmd := range work[0] {

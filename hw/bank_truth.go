@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
 
@@ -82,6 +83,39 @@ func (b Bank) block(m BankMatrix, rb, cb int) Crossbar {
 	return x
 }
 
+// tables is what the crossbar of a block converts with: as it was programmed, or as it was loaded.
+func (b Bank) tables(m BankMatrix, rb, cb int) *device.Tables {
+	if t := b.cells[m.PE[rb][cb]]; t != nil {
+		return t
+	}
+	x := b.block(m, rb, cb)
+	if b.blank {
+		x.Weights = nil
+	}
+	return x.Tables()
+}
+
+// crossbars is those of all PEs as they are loaded; without weights where no matrix is.
+func (b Bank) crossbars() []Crossbar {
+	all := make([]Crossbar, b.pes())
+	for i := range all {
+		all[i] = b.Crossbar
+		all[i].ID += uint64(i)
+	}
+	for _, op := range b.Program {
+		for _, m := range op.Matrices {
+			for rb, row := range m.PE {
+				for cb, pe := range row {
+					if !b.blank {
+						all[pe] = b.block(m, rb, cb)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
 // Sums is what the crossbars make of one matrix and a vector of its K elements, the run-th since
 // reset (from 0, which numbers the noise): for each output, the sum over the row blocks, in cells.
 func (b Bank) Sums(m BankMatrix, x []int8, run int) []int {
@@ -90,8 +124,8 @@ func (b Bank) Sums(m BankMatrix, x []int8, run int) []int {
 	copy(padded, x)
 	for rb := range m.PE {
 		for cb := range m.PE[rb] {
-			pair, first := b.block(m, rb, cb), cb*b.Crossbar.Cols
-			t := pair.Tables()
+			pair, first := b.Crossbar, cb*b.Crossbar.Cols
+			t := b.tables(m, rb, cb)
 			part := t.Product(padded[rb*pair.Rows:(rb+1)*pair.Rows], uint32(run*t.Conversions()))
 			for n := first; n < min(first+pair.Cols, len(sums)); n++ {
 				sums[n] += int(part[n-first])
@@ -147,9 +181,18 @@ func (b Bank) Collect(op int, y []Beat) (results [][]int16, rest []Beat) {
 }
 
 func (b Bank) Arithmetic(in [][]Beat) [][]Beat {
+	if len(in) > 2 {
+		written, told := b.Written(in[2])
+		return [][]Beat{written.operations(in[0], in[1]), told}
+	}
+	return [][]Beat{b.operations(in[0], in[1])}
+}
+
+// operations is stream y.
+func (b Bank) operations(cmds, x []Beat) []Beat {
 	var out []Beat
-	x, runs := in[1], make([]int, len(b.Program))
-	for _, cmd := range in[0] {
+	runs := make([]int, len(b.Program))
+	for _, cmd := range cmds {
 		op := b.Program[cmd[0][0]]
 		var v []int8
 		for len(v) < op.K {
@@ -170,7 +213,7 @@ func (b Bank) Arithmetic(in [][]Beat) [][]Beat {
 		}
 		runs[cmd[0][0]]++
 	}
-	return [][]Beat{out}
+	return out
 }
 
 // Shape is an operation as far as its time depends on it: the inputs, and the outputs of each
@@ -230,27 +273,47 @@ func (b Bank) lastRead(s Shape) int {
 	return b.reads(s) - b.flits() + col/a*b.subs() + col%a/b.width()
 }
 
-// Cycles adds up operations: the vector of the next is distributed from the cycle after the
-// reads began, and conversions begin when it is there and the sums before have been read.
+// Cycles adds up operations, and rows of weights where there are some; see OpsCycles and
+// rowsCycles.
 func (b Bank) Cycles(in [][]Beat) int {
 	var shapes []Shape
 	for _, cmd := range in[0] {
 		shapes = append(shapes, b.Program[cmd[0][0]].Shape())
 	}
+	if len(in) > 2 && len(in[2]) > 0 {
+		_, told := b.Written(in[2])
+		return b.rowsCycles(shapes, told)
+	}
 	return b.OpsCycles(shapes)
+}
+
+// opsTime is when a bank does operations of given shapes, one after the other: the vector of the
+// next is distributed from the cycle after the reads began, and conversions begin when it is
+// there and the sums before have been read.
+type opsTime struct {
+	Bank
+	free int // the next operation can begin
+	read int // the last read
+	end  int // the last result
+}
+
+// operation is one that begins at a cycle.
+func (t *opsTime) operation(s Shape, at int) {
+	start := max(at+1, 2) // the first vector comes through the global buffer in 2 cycles
+	loaded := start + ceilDiv(s.K, t.Crossbar.Rows)*t.loads() - 1
+	first := max(loaded, t.read) + t.converting()
+	t.read = first + t.reads(s) - 1
+	t.end = first + t.lastRead(s) + t.network() + postLatency + 5
+	t.free = first
 }
 
 // OpsCycles is the time of operations of the given shapes, one after the other.
 func (b Bank) OpsCycles(shapes []Shape) int {
-	start, read, end := 2, 0, 0 // first beat to the tiles, last read, last result
+	t := opsTime{Bank: b}
 	for _, s := range shapes {
-		loaded := start + ceilDiv(s.K, b.Crossbar.Rows)*b.loads() - 1
-		first := max(loaded, read) + b.converting()
-		read = first + b.reads(s) - 1
-		end = first + b.lastRead(s) + b.network() + postLatency + 5
-		start = first + 1
+		t.operation(s, t.free)
 	}
-	return end
+	return t.end
 }
 
 // Image is the tables of the controller and of every tile, and the cells of every PE.
@@ -262,18 +325,12 @@ func (b Bank) Image(prefix string) *ir.Image {
 	for t := range tiles {
 		blocks[t], columns[t] = make([]uint64, b.Blocks), make([]uint64, b.Reads)
 	}
-	cells := make([]Crossbar, b.pes())
-	for i := range cells {
-		cells[i] = b.Crossbar
-		cells[i].ID += uint64(i)
-	}
 	block, read := 0, 0
 	for i, op := range b.Program {
 		firstRead := read
 		for _, m := range op.Matrices {
 			for rb, row := range m.PE {
 				for cb, pe := range row {
-					cells[pe] = b.block(m, rb, cb)
 					blocks[pe/b.PEs][block+rb] |= 1 << (pe % b.PEs)
 					columns[pe/b.PEs][read+cb] |= 1 << (pe % b.PEs)
 				}
@@ -292,6 +349,7 @@ func (b Bank) Image(prefix string) *ir.Image {
 		block += nb
 	}
 	img.Data[prefix+".u_control.u_ops.mem"], img.Data[prefix+".u_control.u_reads.mem"] = ops, reads
+	cells := b.crossbars()
 	grid := ir.Inst{Name: "tile", Grid: true, Rows: b.Rows, Cols: b.Cols}
 	inTile := ir.Inst{Name: "pe", Grid: true, Rows: 1, Cols: b.PEs}
 	for t := range tiles {
@@ -310,6 +368,9 @@ func randomBank(r *rand.Rand) Block {
 	b := Bank{Rows: oddSize(r, 3), Cols: oddSize(r, 3), PEs: oddSize(r, 6), Lanes: oddSize(r, 9), Buffer: 2 + r.Intn(4),
 		Crossbar: randomCrossbar(r, 7), Act: randomActivation(r).(Activation)}
 	b.Crossbar.Weights, b.Act.Lanes = nil, 0
+	if r.Intn(3) == 0 {
+		b.Crossbar = b.Crossbar.randomWritable(r)
+	}
 	b = b.WithRandomProgram(r)
 	blocks, reads := b.words()
 	b.Ops, b.Blocks, b.Reads = len(b.Program)+r.Intn(3), blocks+r.Intn(3), reads+r.Intn(3)
@@ -364,6 +425,13 @@ func (b Bank) RandomOps(r *rand.Rand, n int, extreme bool) [][]Beat {
 	return [][]Beat{cmds, x}
 }
 
+// bankWork is operations and, in a writable bank, rows of weights that change none of their
+// results, since they may be written before or after each of them.
 func bankWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
-	return blk.(Bank).RandomOps(r, 1+r.Intn(5), extreme)
+	b := blk.(Bank)
+	in := b.RandomOps(r, 1+r.Intn(5), extreme)
+	if b.Crossbar.Writable {
+		in = append(in, b.randomRows(r, r.Intn(8)))
+	}
+	return in
 }

@@ -45,8 +45,11 @@ type Crossbar struct {
 	Bits       int    // bits of a code, 1..16; ideal ignores it
 	Step       string // StepIdeal, StepClip or StepFull
 
-	Writable  bool // rows can be programmed, by pulses from a WritablePE
-	Tolerance int  // of a verified pair, in 1/256 ON cells, 0..1023; with Writable
+	// With Writable, rows can be programmed by pulses, from a WritablePE or in a Bank or PIM.
+	Writable  bool
+	Tolerance int     // of a verified pair, in 1/256 ON cells, 0..1023
+	Pulses    int     // most pulses of a row and step, 1..14
+	Yield     float64 // probability that a pulse switches a pair, 0..1; not part of the structure
 
 	// Which effects are on is part of the structure, and Effects.LSB; how large they are, the
 	// seed and the weights are in loaded tables.
@@ -144,7 +147,10 @@ func (b Crossbar) Check() error {
 		if e := b.Effects; e.WireRow > 0 || e.WireCol > 0 {
 			return fmt.Errorf("crossbar: wire_row is %g and wire_col %g: a crossbar that can be written has far_row and far_col only", e.WireRow, e.WireCol)
 		}
-		return inRange("crossbar", "tolerance", b.Tolerance, 0, 1023)
+		if !(b.Yield >= 0 && b.Yield <= 1) {
+			return fmt.Errorf("crossbar: yield of a pulse is %g, allowed are 0 to 1", b.Yield)
+		}
+		return firstError(inRange("crossbar", "tolerance", b.Tolerance, 0, 1023), inRange("crossbar", "pulses", b.Pulses, 1, device.NeverSwitches-1))
 	}
 	return nil
 }
@@ -312,6 +318,13 @@ func randomCrossbar(r *rand.Rand, most int) Crossbar {
 	if r.Intn(2) == 0 {
 		b.Effects = randomEffects(r, b.Step)
 	}
+	return b
+}
+
+// randomWritable is the crossbar with a write path.
+func (b Crossbar) randomWritable(r *rand.Rand) Crossbar {
+	b.Writable, b.Tolerance, b.Pulses, b.Yield = true, r.Intn(300), 1+r.Intn(5), []float64{1, 0.9, 0.5}[r.Intn(3)]
+	b.Effects.WireRow, b.Effects.WireCol = 0, 0
 	return b
 }
 

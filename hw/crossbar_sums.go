@@ -170,6 +170,9 @@ func (b Crossbar) image(prefix string, t *device.Tables) *ir.Image {
 	if !b.Effects.Ideal() {
 		put(tableForm, []uint64{b.form()})
 	}
+	if b.Writable {
+		b.writeTables(img, prefix)
+	}
 	return img
 }
 

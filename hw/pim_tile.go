@@ -52,6 +52,9 @@ func (b Bank) tile(lib *Lib) *ir.Module {
 		pes := m.Array("pe", b.bankPE(lib), 1, b.PEs).
 			Each("x_valid", mask(blocks, held["beat_valid"])).In("x_data", held["beat_data"]).
 			Each("read", mask(columns, held["read_valid"])).In("sub", held["read_sub"]).In("pop", held["read_pop"])
+		if b.Crossbar.Writable {
+			b.tileWrite(m, pes)
+		}
 		sums := m.OutOf(pes, "sum")
 		if spare := b.routers()*routed - b.PEs; spare > 0 {
 			sums = sums.Join(m.K(b.peBits(), 0).Splat(spare * b.width()))
@@ -67,6 +70,39 @@ func (b Bank) tile(lib *Lib) *ir.Module {
 	})
 }
 
+// tileWrite passes pulses on to the next tile and gives those for this one to their PE. Verdicts
+// leave east 2 cycles after the pulse's own ports, with what comes from the west.
+func (b Bank) tileWrite(m *ir.Module, pes *ir.Inst) {
+	types, held := b.writeTypes(), map[string]*ir.Node{}
+	valid := m.In("w_valid", types["w_valid"], portDocs["w_valid"])
+	held["w_valid"] = m.Reg("w_valid_held", types["w_valid"], 0).Set(valid)
+	for _, p := range writePorts[1:] {
+		held[p] = m.DataReg(p+"_held", types[p]).SetEn(valid, m.In(p, types[p], portDocs[p]))
+	}
+	here := held["w_hops"].EqK(0).Named("w_here")
+	for _, p := range writePorts {
+		n := held[p]
+		switch p {
+		case "w_valid":
+			n = n.And(here.Not())
+		case "w_hops":
+			n = n.AddK(-1)
+		}
+		m.Out(p+"_east", n, portDocs[p]+", to the next tile")
+	}
+	pes.Each("p_valid", oneHot(held["w_pe"], b.PEs).And(held["w_valid"]).And(here))
+	for _, f := range []string{"verify", "step", "row", "pos", "neg", "pulse"} {
+		pes.In("p_"+f, held["w_"+f])
+	}
+	a := b.Crossbar.Converters()
+	told, oks := m.OutOf(pes, "v_valid"), m.OutOf(pes, "v_ok")
+	ok := m.In("w_ok", ir.Vec(a, 1), "verdicts of the tiles to the west")
+	for i := range b.PEs {
+		ok = ok.Or(oks.Elems(i*a, a).And(told.Elem(i)))
+	}
+	m.Out("w_ok_east", m.DataReg("w_ok_held", ok.Type).Set(ok), "verdicts of the tiles up to this one")
+}
+
 // routers is how many stand round the central router of a tile.
 func (b Bank) routers() int { return ceilDiv(b.PEs, routed) }
 
@@ -78,6 +114,9 @@ func (b Bank) portTypes() map[string]ir.Type {
 var portDocs = map[string]string{
 	"beat_valid": "a beat of the vector", "beat_block": "row block it belongs to", "beat_data": "int8 elements",
 	"read_valid": "sums are read", "read_col": "column block to read", "read_sub": "which of a step's sums", "read_pop": "1 in the last read of a step",
+	"w_valid": "a pulse, or a row is read back", "w_hops": "tiles to pass", "w_pe": "PE of the tile", "w_verify": "0: a pulse; 1: read back",
+	"w_step": "which columns", "w_row": "row of the crossbar", "w_pos": "1: the cell of the positive half is ON",
+	"w_neg": "1: the cell of the negative half is ON", "w_pulse": "number of the pulse, from 1",
 }
 
 // bankPE is a crossbar PE with its way to the router: while read is 1 it gives the sums of
@@ -89,6 +128,11 @@ func (b Bank) bankPE(lib *Lib) *ir.Module {
 		read, pop := m.In("read", ir.Bits(1), "this PE is read"), m.In("pop", ir.Bits(1), "the step is done")
 		sub := m.In("sub", ir.Bits(ir.ClogTwo(b.subs())), "which sums of the step")
 		pe := m.Instance("u_pe", b.pe().Build(lib)).In("x_valid", valid).In("x_data", data).In("y_ready", read.And(pop))
+		if b.Crossbar.Writable {
+			p, v := b.Crossbar.writeStreams()
+			passIn(m, pe, p, p.Name)
+			passOut(m, pe, v, v.Name)
+		}
 		sums := m.OutOf(pe, "y_acc").Trunc(b.peBits())
 		if spare := b.subs()*b.width() - sums.Type.N; spare > 0 {
 			sums = sums.Join(m.K(b.peBits(), 0).Splat(spare))

@@ -14,7 +14,7 @@ import (
 //
 // Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
 // called feed here and its drain y is called drain; those of bank i are called bank<i>_cmd,
-// bank<i>_x and bank<i>_y; an array of stationary operands, which
+// bank<i>_x and bank<i>_y, and where crossbars are writable bank<i>_weights and bank<i>_written; an array of stationary operands, which
 // may stand in its place, takes these as stream stay. The engine's streams keep theirs (token,
 // q, k, v in, with a memory port fill in and mem out), but its output y is called o. The
 // halves share nothing but the clock, so each keeps its own time.
@@ -44,7 +44,11 @@ func (b Tile) halves() []half {
 	}
 	for i, bank := range b.Banks {
 		name := fmt.Sprintf("bank%d", i)
-		hs = append(hs, half{"u_" + name, bank, []string{name + "_cmd", name + "_x"}, []string{name + "_y"}})
+		h := half{"u_" + name, bank, []string{name + "_cmd", name + "_x"}, []string{name + "_y"}}
+		if bank.Crossbar.Writable {
+			h.in, h.out = append(h.in, name+"_weights"), append(h.out, name+"_written")
+		}
+		hs = append(hs, h)
 	}
 	if b.Array != nil {
 		hs = append(hs, half{"u_array", *b.Array, []string{"feed"}, []string{"drain"}})

@@ -1,11 +1,9 @@
 package hw
 
 import (
-	"context"
 	"fmt"
 	"math/rand"
 
-	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
 
@@ -26,9 +24,7 @@ import (
 // Time: a cycle for the command; for a vector as in CrossbarPE; for a row RowBeats(), then
 // PulseCycles() for each pulse of each step, then one for s.
 type WritablePE struct {
-	CrossbarPE         // its crossbar is Writable
-	Pulses     int     // most pulses of a row and step, 1..14
-	Yield      float64 // probability that a pulse switches a pair, 0..1; not part of the structure
+	CrossbarPE // its crossbar is Writable
 }
 
 func (b WritablePE) Name() string {
@@ -36,23 +32,19 @@ func (b WritablePE) Name() string {
 }
 
 func (b WritablePE) Check() error {
-	if err := firstError(b.CrossbarPE.Check(), inRange("writable PE", "pulses", b.Pulses, 1, device.NeverSwitches-1)); err != nil {
-		return err
-	}
 	if !b.Writable {
 		return fmt.Errorf("writable PE: the crossbar is not writable")
 	}
-	if !(b.Yield >= 0 && b.Yield <= 1) {
-		return fmt.Errorf("writable PE: yield of a pulse is %g, allowed are 0 to 1", b.Yield)
-	}
-	return nil
+	return b.CrossbarPE.Check()
 }
 
+func (b WritablePE) writer() rowWriter { return rowWriter{Crossbar: b.Crossbar, Lanes: b.Lanes} }
+
 // RowBeats is the number of beats of a row of weights.
-func (b WritablePE) RowBeats() int { return ceilDiv(b.Cols, b.Lanes) }
+func (b WritablePE) RowBeats() int { return b.writer().RowBeats() }
 
 // PulseCycles is a pulse: given, done, read back, judged.
-func (b WritablePE) PulseCycles() int { return 1 + b.writeCycles() + 1 + 1 }
+func (b WritablePE) PulseCycles() int { return b.writer().PulseCycles() }
 
 func (b WritablePE) Streams() (in, out []Stream) {
 	pe := b.CrossbarPE
@@ -65,7 +57,7 @@ func (b WritablePE) Streams() (in, out []Stream) {
 		{"data", ir.Vec(b.Lanes, 2), true, "int2 weights"},
 	}}
 	s := Stream{Name: "s", Doc: "status of a row", Fields: []Field{
-		{"failed", ir.Bits(ir.ClogTwo(b.Cols + 1)), false, "pairs that would not verify"},
+		{"failed", b.writer().failedType(), false, "pairs that would not verify"},
 	}}
 	return []Stream{cmd, x[0], w}, []Stream{y[0], s}
 }
@@ -96,58 +88,18 @@ func (b WritablePE) Build(lib *Lib) *ir.Module {
 		_, full := counter(m, "row_beats", b.RowBeats(), fire)
 		told := reports.Q.And(takeS).Named("told")
 		row, lastRow := counter(m, "row", b.Rows, told)
-		c := b.pulser(m, pe, row, pulses.Q, fire, w.fields[0])
+		c := b.writer().build(m, pulses.Q, fire, w.fields[0], m.OutOf(pe, "v_ok"), told)
+		pe.In("p_valid", c.valid).In("p_row", row)
+		for _, field := range []string{"verify", "step", "pos", "neg", "pulse"} {
+			pe.In("p_"+field, c.fields[field])
+		}
 		programs.SetEn(begin.Or(told), begin.Mux(matrix, lastRow.Not()))
 		loads.SetEn(begin.Or(told).Or(fire), begin.Mux(matrix, told.Mux(lastRow.Not(), full.Not())))
 		pulses.SetEn(fire.Or(c.rowDone), fire.Mux(full, m.K(1, 0)))
 		reports.SetEn(c.rowDone.Or(told), c.rowDone)
 
-		failed := m.Reg("failed", out[1].Fields[0].Type, 0)
-		failed.SetEn(c.stepDone.Or(told), told.Mux(m.K(failed.Type.W, 0), failed.Q.Add(c.bad.SumU(1, failed.Type.W))))
-		drive(m, out[1], reports.Q, failed.Q)
+		drive(m, out[1], reports.Q, c.failed.Q)
 	})
-}
-
-// pulserOut is what the pulser tells.
-type pulserOut struct{ stepDone, rowDone, bad *ir.Node }
-
-// pulser holds a row of weights and pulses its steps, one after the other.
-func (b WritablePE) pulser(m *ir.Module, pe *ir.Inst, row, on, fire, beat *ir.Node) pulserOut {
-	a, held := b.Converters(), b.RowBeats()*b.Lanes
-	phase, judge := counter(m, "phase", b.PulseCycles(), on)
-	bad := m.OutOf(pe, "v_ok").Not().Named("bad")
-	pulse := m.Reg("pulse", ir.Bits(pulseBits), 1)
-	done := judge.And(on).And(bad.AnyOf(1).Not().Or(pulse.Q.EqK(uint64(b.Pulses)))).Named("step_done")
-	pulse.SetEn(judge.And(on), done.Mux(m.K(pulseBits, 1), pulse.Q.AddK(1)))
-	step, lastStep := counter(m, "step", b.Steps(), done)
-
-	weights := m.DataReg("weights", ir.Vec(held, 2))
-	in := beat
-	if held > b.Lanes {
-		in = weights.Q.Elems(b.Lanes, held-b.Lanes).Join(beat)
-	}
-	zeros := m.K(2, 0)
-	rest := zeros.Splat(held)
-	if held > a {
-		rest = weights.Q.Elems(a, held-a).Join(zeros.Splat(a))
-	}
-	weights.SetEn(fire.Or(done), fire.Mux(in, rest))
-	now := weights.Q.Elems(0, min(a, held))
-	if held < a {
-		now = now.Join(zeros.Splat(a - held))
-	}
-	set := now.Bit(0)
-	if idle := b.Steps()*a - b.Cols; idle > 0 { // converters without a column in the last step
-		there := make([]uint64, a)
-		for i := range a - idle {
-			there[i] = 1
-		}
-		set = set.And(lastStep.Not().Splat(a).Or(m.KVec(1, there...)))
-	}
-	verifies := phase.EqK(uint64(b.PulseCycles() - 2))
-	pe.In("p_valid", on.And(phase.EqK(0).Or(verifies))).In("p_verify", verifies).In("p_step", step).In("p_row", row).
-		In("p_pos", set.And(now.Bit(1).Not())).In("p_neg", set.And(now.Bit(1))).In("p_pulse", pulse.Q)
-	return pulserOut{stepDone: done, rowDone: done.And(lastStep).Named("row_done"), bad: bad}
 }
 
 // written is what a run of commands does: the beats of y and s, and the pulses of each matrix
@@ -159,11 +111,7 @@ type written struct {
 
 // run follows the definition, command by command.
 func (b WritablePE) run(in [][]Beat) written {
-	t := b.Tables()
-	cells, err := device.MakeCells(context.Background(), b.spec(), b.Yield, b.ID)
-	if err != nil {
-		panic("hw: writable PE: " + err.Error())
-	}
+	state := b.state()
 	var out written
 	x, w, conversions := in[1], in[2], 0
 	for _, cmd := range in[0] {
@@ -175,7 +123,7 @@ func (b WritablePE) run(in [][]Beat) written {
 				}
 			}
 			x = x[b.Loads():]
-			sums := t.Product(v, uint32(conversions))
+			sums := state.t.Product(v, uint32(conversions))
 			conversions += b.Conversions()
 			for a := b.Converters(); len(sums) > 0; sums = sums[a:] {
 				out.y = append(out.y, Beat{words(sums[:a], 32)})
@@ -191,44 +139,13 @@ func (b WritablePE) run(in [][]Beat) written {
 				}
 			}
 			w = w[b.RowBeats():]
-			failed := 0
-			for step := range b.Steps() {
-				n, bad := b.program(t, cells, r, step, weights)
-				pulses, failed = pulses+n, failed+bad
-			}
+			n, failed := state.write(r, weights)
+			pulses += n
 			out.s = append(out.s, Beat{{uint64(failed)}})
 		}
 		out.pulses = append(out.pulses, pulses)
 	}
 	return out
-}
-
-// program writes row r of a step's columns into t and gives the pulses and the pairs that fail.
-func (b WritablePE) program(t *device.Tables, cells *device.Cells, r, step int, weights []int) (pulses, bad int) {
-	first := step * b.Converters()
-	for pulses < b.Pulses {
-		pulses++
-		bad = 0
-		for c := first; c < min(first+b.Converters(), b.Cols); c++ {
-			i := c*b.Rows + r
-			if int(cells.Pulses[i]) <= pulses {
-				t.Pos[i], t.Neg[i] = cells.PosOff[i], cells.NegOff[i]
-				switch weights[c] {
-				case 1:
-					t.Pos[i] = cells.PosOn[i]
-				case -1:
-					t.Neg[i] = cells.NegOn[i]
-				}
-			}
-			if off := int(t.Pos[i]) - int(t.Neg[i]) - weights[c]<<b.spec().Frac(); off < -b.tolerance() || off > b.tolerance() {
-				bad++
-			}
-		}
-		if bad == 0 {
-			break
-		}
-	}
-	return pulses, bad
 }
 
 func (b WritablePE) Arithmetic(in [][]Beat) [][]Beat {
@@ -254,36 +171,12 @@ func (b WritablePE) Cycles(in [][]Beat) int {
 	return last
 }
 
-// Image is the crossbar's, with what its cells conduct when written.
-func (b WritablePE) Image(prefix string) *ir.Image {
-	img := b.CrossbarPE.Image(prefix + ".u_pe")
-	cells, err := device.MakeCells(context.Background(), b.spec(), b.Yield, b.ID)
-	if err != nil {
-		panic("hw: writable PE: " + err.Error())
-	}
-	a, at := b.Converters(), prefix+".u_pe.u_xbar."
-	table := make([]uint64, b.Rows*b.Steps()*4*a)
-	pulses := make([]uint64, b.Rows*b.Steps()*a)
-	for c := range b.Cols {
-		for r := range b.Rows {
-			word, i := r*b.Steps()+c/a, c*b.Rows+r
-			for k, half := range [][]uint16{cells.PosOn, cells.PosOff, cells.NegOn, cells.NegOff} {
-				table[(word*4+k)*a+c%a] = uint64(half[i])
-			}
-			pulses[word*a+c%a] = uint64(cells.Pulses[i])
-		}
-	}
-	if b.spec().Frac() > 0 {
-		img.Data[at+tableDevice] = table
-	}
-	img.Data[at+tablePulses] = pulses
-	return img
-}
+// Image is the crossbar's.
+func (b WritablePE) Image(prefix string) *ir.Image { return b.CrossbarPE.Image(prefix + ".u_pe") }
 
 func randomWritablePE(r *rand.Rand) Block {
-	b := WritablePE{CrossbarPE: randomCrossbarPE(r).(CrossbarPE), Pulses: 1 + r.Intn(5), Yield: []float64{1, 0.9, 0.5}[r.Intn(3)]}
-	b.Writable, b.Tolerance = true, r.Intn(300)
-	b.Effects.WireRow, b.Effects.WireCol = 0, 0
+	b := WritablePE{CrossbarPE: randomCrossbarPE(r).(CrossbarPE)}
+	b.Crossbar = b.Crossbar.randomWritable(r)
 	if r.Intn(6) == 0 { // more rows than a word of cells has
 		b.Rows = 65 + r.Intn(70)
 		b.Active, b.Weights = b.Rows, nil

@@ -19,7 +19,7 @@ import (
 // writable is a PE whose cells vary; a pulse switches four pairs of five.
 func writable(e device.Effects) hw.WritablePE {
 	return hw.WritablePE{CrossbarPE: hw.CrossbarPE{Lanes: 4, Crossbar: hw.Crossbar{Rows: 70, Cols: 10, Share: 3, Active: 70, Bits: 7,
-		Step: hw.StepClip, Writable: true, Tolerance: 128, Effects: e}}, Pulses: 14, Yield: 0.8}
+		Step: hw.StepClip, Writable: true, Tolerance: 128, Pulses: 14, Yield: 0.8, Effects: e}}}
 }
 
 // matrix is stream w for weights [cols][rows].
