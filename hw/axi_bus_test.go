@@ -98,7 +98,7 @@ func readBack(t *testing.T, seed int64, bus hw.AxiBursts, mem *axi.Memory, stall
 		}
 	}
 	monitor := &axi.Monitor{Prefix: "m_axi_", Outstanding: bus.Outstanding}
-	bench := busOf(t, hw.AxiRead{AxiBursts: bus}, seed, "m_axi_", "ar r", req, y, mem, monitor, faults)
+	bench := busOf(t, hw.AxiRead{AxiBursts: bus, Clients: 1}, seed, "m_axi_", "ar r", req, y, mem, monitor, faults)
 	if err := bench.Until(40_000, "all reads", func() bool { return len(req.Queue) == 0 && len(y.Got) == len(want) }); err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -116,7 +116,7 @@ func readBack(t *testing.T, seed int64, bus hw.AxiBursts, mem *axi.Memory, stall
 // limit says; with flush the port comes to rest when it answers after all.
 func TestASilentBusEndsInAFault(t *testing.T) {
 	bus := hw.AxiBursts{Bytes: 8, Address: 32, Burst: 4, Outstanding: 2}
-	for _, block := range []hw.Block{hw.AxiRead{AxiBursts: bus}, hw.AxiWrite{AxiBursts: bus}} {
+	for _, block := range []hw.Block{hw.AxiRead{AxiBursts: bus, Clients: 1}, hw.AxiWrite{AxiBursts: bus}} {
 		for _, after := range []int{0, 8, 12, 20} {
 			r := rand.New(rand.NewSource(1))
 			mem := &axi.Memory{Prefix: "m_axi_", Data: make([]byte, 4096), Rand: r}
@@ -177,7 +177,7 @@ func TestAFlushNeedsNobodyToTakeAnswers(t *testing.T) {
 	req := &axi.Source{Prefix: "req_", Fields: []string{"addr", "beats"}, Rand: r, Queue: [][][]uint64{{{0}, {500}}}}
 	y := &axi.Sink{Prefix: "y_", Fields: []string{"data", "last"}, Rand: r, Stall: 1}
 	bus := hw.AxiBursts{Bytes: 8, Address: 32, Burst: 16, Outstanding: 4}
-	bench := busOf(t, hw.AxiRead{AxiBursts: bus}, 1, "m_axi_", "ar r", mem, req, y, &axi.Monitor{Prefix: "m_axi_"})
+	bench := busOf(t, hw.AxiRead{AxiBursts: bus, Clients: 1}, 1, "m_axi_", "ar r", mem, req, y, &axi.Monitor{Prefix: "m_axi_"})
 	for range 100 {
 		must(t, bench.Step())
 	}

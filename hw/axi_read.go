@@ -73,16 +73,16 @@ type splitting struct {
 	addr, len *ir.Node // it
 	beats     *ir.Node // its beats
 	ends      *ir.Node // it is the request's last
-	step      func(fire *ir.Node)
+	step      func(asked *ir.Node) (fire *ir.Node)
 }
 
-// split takes requests of req, and offers the bursts they are cut into.
+// split takes requests of req, and offers the bursts they are cut into; step, to be called once, says
+// that the one on offer was asked for, and gives when a request is taken.
 func (b AxiBursts) split(m *ir.Module, req source, hold *ir.Node) splitting {
 	shift := b.size()
 	active := m.Reg("active", ir.Bits(1), 0)
 	at := m.DataReg("at", ir.Bits(b.Address-shift)) // beat address
 	left := m.DataReg("left", ir.Bits(beatBits))
-	fire := req.ready(active.Q.Or(hold).Not())
 
 	const w = 13 // holds the beats of a page and of a burst
 	inPage := at.Q.Trunc(12 - shift).ZExt(w)
@@ -92,11 +92,13 @@ func (b AxiBursts) split(m *ir.Module, req source, hold *ir.Node) splitting {
 	few := left.Q.Leu(room.ZExt(beatBits)).Named("last_burst")
 	beats := few.Mux(left.Q.Trunc(w), room).Named("beats")
 	return splitting{active: active.Q, addr: at.Q.Cat(m.K(shift, 0)), len: beats.AddK(-1).Trunc(8), beats: beats, ends: few,
-		step: func(asked *ir.Node) {
+		step: func(asked *ir.Node) (fire *ir.Node) {
+			fire = req.ready(active.Q.Not().Or(asked.And(few)).And(hold.Not()))
 			some := req.fields[1].EqK(0).Not()
 			active.SetEn(fire.Or(asked), fire.Mux(some, few.Not()))
 			at.SetEn(fire.Or(asked), fire.Mux(req.fields[0].Slice(shift, b.Address-shift), at.Q.Add(beats.ZExt(max(w, b.Address-shift)).Trunc(b.Address-shift))))
 			left.SetEn(fire.Or(asked), fire.Mux(req.fields[1], left.Q.Sub(beats.ZExt(beatBits))))
+			return fire
 		}}
 }
 
@@ -123,33 +125,44 @@ func (b AxiBursts) bursts(req Beat) (all []burst) {
 }
 
 // AxiRead is the read half of an AXI4 master. A request of stream req becomes bursts on stream ar;
-// what stream r answers leaves as stream y, one beat for each beat of the request. Stream fault
-// says what was wrong with an answer, or that none came: the code of register ERROR (package regs).
-// Data come out all the same, of a burst that ended early or late as many beats as it should have.
+// what stream r answers leaves as stream y, one beat for each beat of the request, with the number
+// of the client that asked. Stream fault says what was wrong with an answer, or that none came: the
+// code of register ERROR (package regs) and whose request it was. Data come out all the same, of a
+// burst that ended early or late as many beats as it should have.
 //
 // The watchdog counts the cycles in which the bus owes something, an ARREADY or a beat of R that
 // there is room for, and nothing moves; when they are as many as input limit (0: no watchdog),
 // fault says so, once. With flush = 1 no request is taken and no burst begun; answers that still come
-// are taken and left out of y. Output idle tells that no burst is offered or unanswered, output
-// expired that the watchdog has given up since the last reset.
+// are taken and left out of y. Output idle tells that no burst is to come, offered or unanswered,
+// output expired that the watchdog has given up since the last reset.
 //
-// A burst is offered in the cycle after the request was taken, further ones in the cycles that
-// follow, and the next request is taken in the cycle after the last one was cut. A beat needs
-// 1 cycle from r to y; r is ready from the second cycle after its burst was offered on.
+// A burst is cut in the cycle after the request was taken and offered in the one after that, further
+// ones in the cycles that follow, and the next request is taken in the cycle in which the last one is
+// cut. A beat needs 1 cycle from r to y; r is ready from the second cycle after its burst was cut on.
 type AxiRead struct {
 	AxiBursts
+	Clients int // who may ask, 1..16
 }
 
-func (b AxiRead) Name() string { return "axi_read_" + b.name() }
-func (b AxiRead) Check() error { return b.check("axi_read") }
+func (b AxiRead) Name() string { return fmt.Sprintf("axi_read_%s_c%d", b.name(), b.Clients) }
+func (b AxiRead) Check() error {
+	return firstError(b.check("axi_read"), inRange("axi_read", "clients", b.Clients, 1, 16))
+}
+
+// client is the field that says whose a beat is.
+func (b AxiRead) client() Field {
+	return Field{"client", ir.Bits(ir.ClogTwo(b.Clients)), false, "number of the client that asked"}
+}
 
 func (b AxiRead) Streams() (in, out []Stream) {
 	r := Stream{Name: "r", Doc: "answers", Fields: []Field{b.data(),
 		{"resp", ir.Bits(2), false, "0 OKAY, 1 EXOKAY, 2 SLVERR, 3 DECERR"}, {"last", ir.Bits(1), false, "the burst's last beat"}}}
-	in = []Stream{b.request(), r}
+	req := b.request()
+	req.Fields = append(req.Fields, b.client())
+	in = []Stream{req, r}
 	out = []Stream{b.addressed("ar"),
-		{Name: "y", Doc: "what was read", Fields: []Field{b.data(), {"last", ir.Bits(1), false, "the request's last beat"}}},
-		{Name: "fault", Doc: "what went wrong", Fixed: true, Fields: []Field{{"code", ir.Bits(faultBits), false, "of register ERROR"}}}}
+		{Name: "y", Doc: "what was read", Fields: []Field{b.data(), b.client(), {"last", ir.Bits(1), false, "the request's last beat"}}},
+		{Name: "fault", Doc: "what went wrong", Fixed: true, Fields: []Field{{"code", ir.Bits(faultBits), false, "of register ERROR"}, b.client()}}}
 	return in, out
 }
 
@@ -169,13 +182,15 @@ func (b AxiRead) Build(lib *Lib) *ir.Module {
 		held.Set(flush.Or(held.Q))
 
 		s := b.split(m, req, held.Q)
-		lengths := m.Instance("u_lengths", Fifo{Depth: b.Outstanding, Lanes: 1, Width: 9}.Build(lib))
+		who := m.DataReg("who", b.client().Type)
+		w := who.Type.W
+		lengths := m.Instance("u_lengths", Fifo{Depth: b.Outstanding, Lanes: 1, Width: 9 + w}.Build(lib))
 		arReady, arPut, ar := slice(lib, m, "u_ar", ir.Bits(b.Address), ir.Bits(8))
 		open := m.Reg("open", ir.Bits(openBits), 0)
 		room := open.Q.Ltu(m.K(openBits, uint64(b.Outstanding))).Named("room")
 		may := s.active.And(held.Q.Not()).And(arReady).And(room).Named("asks")
-		s.step(may)
-		lengths.In("x_valid", may).In("x_data", s.ends.Cat(s.len))
+		who.SetEn(s.step(may), req.fields[2])
+		lengths.In("x_valid", may).In("x_data", who.Q.Cat(s.ends, s.len))
 		arPut(may, s.addr, s.len)
 		ar.take(takeAR)
 		drive(m, out[0], ar.valid, ar.fields...)
@@ -183,10 +198,11 @@ func (b AxiRead) Build(lib *Lib) *ir.Module {
 		waits, length := m.OutOf(lengths, "y_valid"), m.OutOf(lengths, "y_data")
 		beat := m.Reg("beat", ir.Bits(8), 0)
 		atLast := beat.Q.Eq(length.Trunc(8)).Named("at_last")
-		yReady, yPut, y := slice(lib, m, "u_y", b.data().Type, ir.Bits(1))
+		asker := length.Slice(9, w)
+		yReady, yPut, y := slice(lib, m, "u_y", b.data().Type, asker.Type, ir.Bits(1))
 		ready := waits.And(yReady.Or(held.Q)).Named("takes_answer")
 		fire := r.ready(ready)
-		yPut(fire.And(held.Q.Not()), r.fields[0], atLast.And(length.Bit(8)))
+		yPut(fire.And(held.Q.Not()), r.fields[0], asker, atLast.And(length.Bit(8)))
 		y.take(takeY)
 		drive(m, out[1], y.valid, y.fields...)
 		beat.SetEn(fire, atLast.Mux(m.K(8, 0), beat.Q.AddK(1)))
@@ -207,18 +223,22 @@ func (b AxiRead) Build(lib *Lib) *ir.Module {
 		}
 		arFire := ar.valid.And(takeAR)
 		owes := ar.valid.And(takeAR.Not()).Or(ready.And(r.valid.Not()))
-		b.finish(m, out[2], open, may, answered, arFire.Or(fire), owes, limit, fire.Mux(code, m.K(faultBits, 0)))
+		code = fire.Mux(code, m.K(faultBits, 0))
+		idle := s.active.Not().Or(held.Q)
+		fault := b.finish(m, open, may, answered, arFire.Or(fire), owes, limit, code, idle)
+		asked := m.DataReg("fault_client_q", asker.Type).Set(waits.Mux(asker, m.K(w, 0)))
+		drive(m, out[2], fault[0], fault[1], asked)
 	})
 }
 
 // openBits is the width of the number of bursts that are unanswered.
 const openBits = 5
 
-// finish counts the open bursts, and gives fault, idle and expired: bursts begin and end, the bus
-// moves or owes something.
-func (b AxiBursts) finish(m *ir.Module, fault Stream, open *ir.Reg, begins, ends, moves, owes, limit, code *ir.Node) {
-	open.SetEn(begins.Xor(ends), begins.Mux(open.Q.AddK(1), open.Q.AddK(-1)))
-	m.Out("idle", open.Q.EqK(0), "no burst is offered or unanswered")
+// finish counts the open bursts, and gives idle, expired, and valid and code of a fault: bursts begin
+// and end, the bus moves or owes something, none is to be cut.
+func (b AxiBursts) finish(m *ir.Module, open *ir.Reg, begins, ends, moves, owes, limit, code, none *ir.Node) (fault [2]*ir.Node) {
+	count(open, begins, ends)
+	m.Out("idle", open.Q.EqK(0).And(none), "no burst is to come, offered or unanswered")
 
 	waited := m.Reg("waited", ir.Bits(32), 0)
 	expired := m.Reg("has_expired", ir.Bits(1), 0)
@@ -233,7 +253,7 @@ func (b AxiBursts) finish(m *ir.Module, fault Stream, open *ir.Reg, begins, ends
 	valid := m.Reg("fault_valid_q", ir.Bits(1), 0)
 	valid.Set(wrong.Or(late))
 	what := m.DataReg("fault_code_q", ir.Bits(faultBits)).Set(late.Mux(m.K(faultBits, regs.BusTimedOut), code))
-	drive(m, fault, valid.Q, what)
+	return [2]*ir.Node{valid.Q, what}
 }
 
 // Arithmetic cuts the requests up, and looks at the answers burst by burst.
@@ -246,9 +266,9 @@ func (b AxiRead) Arithmetic(in [][]Beat) [][]Beat {
 			for i := range burst.beats {
 				r, last := answers[0], i == burst.beats-1
 				answers = answers[1:]
-				out[1] = append(out[1], Beat{r[0], flag(last && burst.last)})
+				out[1] = append(out[1], Beat{r[0], req[2], flag(last && burst.last)})
 				if code := readFault(int(r[1][0]), r[2][0] == 1, last); code != 0 {
-					out[2] = append(out[2], Beat{{uint64(code)}})
+					out[2] = append(out[2], Beat{{uint64(code)}, req[2]})
 				}
 			}
 		}
@@ -288,7 +308,7 @@ func (b AxiRead) Cycles(in [][]Beat) int {
 			answered = append(answered, free)
 			end = max(end, push+1, free)
 		}
-		request = push + 1
+		request = max(push, request+1)
 	}
 	return end + 1
 }
@@ -297,7 +317,7 @@ func randomBursts(r *rand.Rand) AxiBursts {
 	return AxiBursts{Bytes: 4 << r.Intn(6), Address: 13 + r.Intn(52), Burst: []int{1, 3, 16, 256}[r.Intn(4)], Outstanding: 1 + r.Intn(5)}
 }
 
-func randomAxiRead(r *rand.Rand) Block { return AxiRead{randomBursts(r)} }
+func randomAxiRead(r *rand.Rand) Block { return AxiRead{randomBursts(r), 1 + r.Intn(5)} }
 
 // burstRequests are requests round boundaries, at the end of the address space and of no beats
 // too; beats is their sum.
@@ -320,8 +340,15 @@ func (b AxiBursts) burstRequests(r *rand.Rand, extreme bool) (reqs []Beat, beats
 func axiReadWork(r *rand.Rand, block Block, extreme bool) [][]Beat {
 	b := block.(AxiRead)
 	reqs, _ := b.burstRequests(r, extreme)
+	for i := range reqs {
+		reqs[i] = append(reqs[i], []uint64{uint64(r.Intn(b.Clients))})
+	}
+	return [][]Beat{reqs, b.randomAnswers(r, reqs, extreme)}
+}
+
+// randomAnswers are answers to requests, one in four of them with something wrong.
+func (b AxiRead) randomAnswers(r *rand.Rand, reqs []Beat, extreme bool) (answers []Beat) {
 	in, _ := b.Streams()
-	var answers []Beat
 	for _, req := range reqs {
 		for _, burst := range b.bursts(req) {
 			for i := range burst.beats {
@@ -333,5 +360,5 @@ func axiReadWork(r *rand.Rand, block Block, extreme bool) [][]Beat {
 			}
 		}
 	}
-	return [][]Beat{reqs, answers}
+	return answers
 }

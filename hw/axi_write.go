@@ -16,12 +16,12 @@ import (
 // The watchdog counts the cycles in which the bus owes something, an AWREADY, a WREADY or an
 // answer, and nothing moves; when they are as many as input limit (0: no watchdog), fault says so,
 // once. With flush = 1 no request is taken and no burst begun; those that were begun go out with
-// all strobes 0. Output idle tells that no burst is offered or unanswered, output expired that the
-// watchdog has given up since the last reset.
+// all strobes 0. Output idle tells that no burst is to come, offered or unanswered, output expired
+// that the watchdog has given up since the last reset.
 //
-// A burst is offered in the cycle after the request was taken, further ones in the cycles that
-// follow, and the next request is taken in the cycle after the last one was cut. x is ready from
-// the second cycle after its burst was offered on; a beat needs 1 cycle from x to w.
+// A burst is cut in the cycle after the request was taken and offered in the one after that, further
+// ones in the cycles that follow, and the next request is taken in the cycle in which the last one is
+// cut. x is ready from the second cycle after its burst was cut on; a beat needs 1 cycle from x to w.
 type AxiWrite struct {
 	AxiBursts
 }
@@ -86,7 +86,8 @@ func (b AxiWrite) Build(lib *Lib) *ir.Module {
 		code = resp.EqK(axiSlaveError).Mux(m.K(faultBits, regs.BusSlaveError), code)
 		moves := aw.valid.And(takeAW).Or(w.valid.And(takeW)).Or(answered)
 		owes := aw.valid.Or(w.valid).Or(owed)
-		b.finish(m, out[2], open, may, answered, moves, owes, limit, answered.Mux(code, m.K(faultBits, 0)))
+		fault := b.finish(m, open, may, answered, moves, owes, limit, answered.Mux(code, m.K(faultBits, 0)), s.active.Not().Or(held.Q))
+		drive(m, out[2], fault[0], fault[1])
 	})
 }
 
@@ -134,7 +135,7 @@ func (b AxiWrite) Cycles(in [][]Beat) int {
 				end = max(end, free+1)
 			}
 		}
-		request = push + 1
+		request = max(push, request+1)
 	}
 	return end + 1
 }

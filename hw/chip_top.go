@@ -35,7 +35,7 @@ func (b ChipTop) Host() Host {
 		Address: b.Bus.Address, Hash: b.Hash}
 }
 
-func (b ChipTop) reader() AxiRead { return AxiRead{b.Bus} }
+func (b ChipTop) reader() AxiRead { return AxiRead{b.Bus, 1} }
 
 func (b ChipTop) gear() Gearbox {
 	d := b.Chip.Unit.D

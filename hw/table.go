@@ -44,6 +44,9 @@ var Table = []Entry{
 	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
 	{"host", "registers of the host behind AXI4-Lite", randomHost, hostWork},
 	{"axi_read", "read half of an AXI4 master", randomAxiRead, axiReadWork},
+	{"axi_share", "read half of an AXI4 master for several clients", randomAxiShare, axiShareWork},
+	{"program_load", "programs from external memory", randomProgramLoad, programLoadWork},
+	{"cache_port", "memory port of an attention engine on an AXI4 master", randomCachePort, cachePortWork},
 	{"axi_write", "write half of an AXI4 master", randomAxiWrite, axiWriteWork},
 	{"sampler", "choice of a token, greedy or by temperature", randomSampler, samplerWork},
 }

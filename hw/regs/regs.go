@@ -181,6 +181,8 @@ const (
 	BusLastEarly   = 18
 	BusLastLate    = 19
 	BusTimedOut    = 20
+	ProgramLength  = 21
+	ProgramCheck   = 22
 )
 
 // Codes is what they mean, by rising value.
@@ -198,4 +200,6 @@ var Codes = []Code{
 	{BusLastEarly, "bus_last_early", "RLAST came before the last beat of a burst"},
 	{BusLastLate, "bus_last_late", "RLAST did not come with the last beat of a burst"},
 	{BusTimedOut, "bus_timed_out", "watchdog: the memory owed an answer for BUS_LIMIT cycles"},
+	{ProgramLength, "program_length", "a program to load has no words, or goes on beyond the program memory"},
+	{ProgramCheck, "program_check", "the words of a program that was loaded do not have the CRC-32 that PROGRAM_CHECK says"},
 }
