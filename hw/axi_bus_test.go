@@ -163,7 +163,7 @@ func TestASilentBusEndsInAFault(t *testing.T) {
 // hostBench is a host on its own, whose chip takes and gives nothing.
 func hostBench(t *testing.T, seed int64, stall float64) (*axi.Bench, *axi.Lite) {
 	t.Helper()
-	b := hw.Host{Banks: 3, Vocab: 65, RowBytes: 64, Prompt: 4, Token: 4, Address: 40, Hash: 9}
+	b := hw.Host{Banks: 3, Vocab: 65, RowBytes: 64, Prompt: 4, Token: 4, Address: 40, Hash: 9, Words: 64}
 	lite := &axi.Lite{Prefix: "s_axi_", Rand: rand.New(rand.NewSource(seed)), Stall: stall}
 	bench := busOf(t, b, seed, "s_axi_", "aw w b ar r", lite, &axi.Monitor{Prefix: "s_axi_"})
 	lite.Bench = bench

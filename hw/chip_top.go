@@ -7,15 +7,22 @@ import (
 )
 
 // ChipTop is the chip as it goes onto an SoC: a Chip behind a Host, with an AXI4-Lite slave port
-// s_axi_* for the registers of package regs, an AXI4 master port m_axi_* over which it reads the
-// embedding table, and outputs irq (level) and reset_request. AXI signals have the names of the
-// standard; ports that it leaves optional and that would be constant are left out (IDs, LOCK, QOS,
-// REGION, USER). The address of a row is that of register TABLE plus row x RowBytes.
+// s_axi_* for the registers of package regs, an AXI4 master port m_axi_* to its memory, and outputs irq
+// (level) and reset_request. AXI signals have the names of the standard; ports that it leaves optional
+// and that would be constant are left out (IDs, LOCK, QOS, REGION, USER).
 //
-// reset_request asks for the reset of the whole chip, which cannot reset itself: for rst = external
-// reset or reset_request it needs no more than an or gate.
+// The memory holds the embedding table, the address of a row being that of registers TABLE plus row x
+// RowBytes; programs, which a ProgramLoad brings in; and keys and values of an attention engine with a
+// memory port, at registers CACHE, through a CachePort. They share one AxiShare for reading; keys and
+// values are written by an AxiWrite. Without such an engine the port has no write channels.
 //
-// An attention engine with a memory port of its own has its streams at the border, as in Chip.
+// reset_request asks for the reset of the whole chip. There is one synchronous reset, rst, and a chip
+// does not drive its own: whoever places it gives rst = external reset or reset_request, an or gate.
+// It stays 1 until rst is 1, and rst clears it. While it is 1 both ports are at rest.
+//
+// Seen from the Chip, rows behind a memory whose first beat of R comes L cycles after AR was taken (0: in
+// the next cycle) are those of a memory of latency L + RowLatency, as in Chip.CyclesBehind, where a beat
+// of the bus holds one of stream row and the buffers hold a round trip.
 type ChipTop struct {
 	Chip          Chip
 	Bus           AxiBursts
@@ -32,10 +39,72 @@ func (b ChipTop) RowBytes() int { return b.rowBeats() * b.Bus.Bytes }
 // Host is the block of its registers.
 func (b ChipTop) Host() Host {
 	return Host{Banks: b.Chip.Banks, Vocab: b.Chip.Vocab, RowBytes: b.RowBytes(), Prompt: b.Prompt, Token: b.Token,
-		Address: b.Bus.Address, Hash: b.Hash}
+		Address: b.Bus.Address, Hash: b.Hash, Words: b.Chip.Words, Cache: b.CacheBytes()}
 }
 
-func (b ChipTop) reader() AxiRead { return AxiRead{b.Bus, 1} }
+// Clients of the memory as register ERROR numbers them: readers, then the writer.
+const (
+	clientRows = iota
+	clientProgram
+	clientCache
+	clientWrites
+)
+
+// externalEngine is an attention engine that may have a memory port.
+type externalEngine interface {
+	// external is the addresses of the port, and the writes of one KV head; 0 without a port.
+	external() (words, writes int)
+}
+
+func (b Spread) external() (words, writes int) {
+	if b.Port == 0 {
+		return 0, 0
+	}
+	return b.memoryWords(), b.kChunks() + b.vRounds()*b.portParts()
+}
+
+func (b SpreadSide) external() (words, writes int) { return b.Part.external() }
+
+// cache is the port to keys and values in memory, if there is one.
+func (b ChipTop) cache() (port CachePort, there bool) {
+	engine, ok := b.Chip.Attention.(externalEngine)
+	if !ok {
+		return port, false
+	}
+	words, writes := engine.external()
+	if words == 0 {
+		return port, false
+	}
+	_, out := b.Chip.Streams()
+	return CachePort{AxiBursts: b.Bus, Beat: out[chipMem].Fields[2].Type.N, Words: words, Pending: min(writes, 64)}, true
+}
+
+// Streams of a chip whose attention engine has a memory port.
+const (
+	chipFill = 4
+	chipMem  = 3
+)
+
+// CacheBytes is the memory that keys and values need, 0 when they are on the chip.
+func (b ChipTop) CacheBytes() int {
+	port, there := b.cache()
+	if !there {
+		return 0
+	}
+	return port.Words * port.Stride()
+}
+
+// reads is what the clients share. A program is taken as it comes; the others may wait.
+func (b ChipTop) reads() AxiShare {
+	deep := b.Bus.Burst * b.Bus.Outstanding
+	s := AxiShare{b.Bus, []int{deep, b.Bus.Burst}}
+	if _, there := b.cache(); there {
+		s.Buffers = append(s.Buffers, deep)
+	}
+	return s
+}
+
+func (b ChipTop) loader() ProgramLoad { return ProgramLoad{b.Bus, b.Chip.Words} }
 
 func (b ChipTop) gear() Gearbox {
 	d := b.Chip.Unit.D
@@ -57,7 +126,15 @@ func (b ChipTop) Name() string {
 }
 
 func (b ChipTop) Check() error {
-	if err := firstError(b.Chip.Check(), b.reader().Check(), b.gear().Check(), b.Host().Check()); err != nil {
+	if err := firstError(b.Chip.Check(), b.Bus.check("chip")); err != nil {
+		return err
+	}
+	if port, there := b.cache(); there {
+		if err := port.Check(); err != nil {
+			return err
+		}
+	}
+	if err := firstError(b.reads().Check(), b.loader().Check(), b.gear().Check(), b.Host().Check()); err != nil {
 		return err
 	}
 	if b.Chip.Banks < 1 {
@@ -75,28 +152,27 @@ func (b ChipTop) Build(lib *Lib) *ir.Module {
 	}
 	doc := fmt.Sprintf("Accelerator behind AXI4-Lite registers, with an AXI4 master of %d bits for its memory.", 8*b.Bus.Bytes)
 	return lib.module("chip_top", b.Name(), doc, func(m *ir.Module) {
-		t := &topping{ChipTop: b, m: m}
+		t := &topping{ChipTop: b, m: m, lib: lib}
 		t.host = m.Instance("u_host", b.Host().Build(lib))
 		t.chip = m.Instance("u_chip", b.inner().Build(lib))
-		t.read = m.Instance("u_read", b.reader().Build(lib))
+		t.load = m.Instance("u_load", b.loader().Build(lib))
+		t.read = m.Instance("u_read", b.reads().Build(lib))
 		t.slave()
 		t.control()
-		t.memory(lib)
-		in, out := b.Chip.Streams()
-		for _, s := range in[4:] {
-			passIn(m, t.chip, s, s.Name)
-		}
-		for _, s := range out[3:] {
-			passOut(m, t.chip, s, s.Name)
-		}
+		t.rows()
+		t.program()
+		t.cached()
+		t.master()
 	})
 }
 
 // topping is a ChipTop under construction.
 type topping struct {
 	ChipTop
-	m                *ir.Module
-	host, chip, read *ir.Inst
+	m                      *ir.Module
+	lib                    *Lib
+	host, chip, load, read *ir.Inst
+	write                  *ir.Inst // or nil
 }
 
 // in and out make stream s of an instance an AXI channel: ports prefix + valid, ready, fields.
@@ -129,70 +205,138 @@ func (t *topping) slave() {
 	t.out(t.host, out[hostR], "s_axi_r")
 }
 
+// join makes stream s of one instance the stream called in of another.
+func (t *topping) join(from *ir.Inst, s Stream, to *ir.Inst, in string) {
+	to.In(in+"_valid", t.m.OutOf(from, s.Name+"_valid"))
+	if !s.Fixed {
+		from.In(s.Name+"_ready", t.m.OutOf(to, in+"_ready"))
+	}
+	for _, f := range s.Fields {
+		to.In(in+"_"+f.Name, t.m.OutOf(from, s.Name+"_"+f.Name))
+	}
+}
+
+// client is stream asks of an instance as the requests of a client, and what comes as its stream gets.
+func (t *topping) client(i int, inst *ir.Inst, asks, gets string) {
+	in, out := t.reads().Streams()
+	req, y := in[i], out[1+i]
+	t.read.In(req.Name+"_valid", t.m.OutOf(inst, asks+"_valid")).
+		In(req.Name+"_addr", t.m.OutOf(inst, asks+"_addr")).In(req.Name+"_beats", t.m.OutOf(inst, asks+"_beats"))
+	inst.In(asks+"_ready", t.m.OutOf(t.read, req.Name+"_ready"))
+	t.join(t.read, y, inst, gets)
+}
+
 // control connects host and chip.
 func (t *topping) control() {
 	m := t.m
-	join := func(from *ir.Inst, s Stream, to *ir.Inst) {
-		to.In(s.Name+"_valid", m.OutOf(from, s.Name+"_valid"))
-		if !s.Fixed {
-			from.In(s.Name+"_ready", m.OutOf(to, s.Name+"_ready"))
-		}
-		for _, f := range s.Fields {
-			to.In(s.Name+"_"+f.Name, m.OutOf(from, s.Name+"_"+f.Name))
-		}
-	}
 	in, out := t.Host().Streams()
-	for _, i := range []int{hostCmd, hostPrompt, hostProgram} {
-		join(t.host, out[i], t.chip)
+	for _, i := range []int{hostCmd, hostPrompt} {
+		t.join(t.host, out[i], t.chip, out[i].Name)
 	}
-	join(t.chip, in[hostToken], t.host)
-	join(t.chip, in[hostDone], t.host)
-	join(t.read, in[hostFault], t.host)
-	t.host.In("busy", m.OutOf(t.chip, "busy")).In("bus_idle", m.OutOf(t.read, "idle")).In("bus_expired", m.OutOf(t.read, "expired"))
+	t.join(t.chip, in[hostToken], t.host, "token")
+	t.join(t.chip, in[hostDone], t.host, "done")
+	t.join(t.host, out[hostLoad], t.load, "cmd")
 	t.chip.In("stop", m.OutOf(t.host, "stop"))
 	t.read.In("flush", m.OutOf(t.host, "flush")).In("limit", m.OutOf(t.host, "bus_limit"))
 	m.Out("irq", m.OutOf(t.host, "irq"), "interrupt, level: see registers IRQ_ENABLE and IRQ_STATUS").Group = "control"
 	m.Out("reset_request", m.OutOf(t.host, "reset_request"), "1: the chip wants a reset, until it comes").Group = "control"
 }
 
-// memory turns requests for rows into reads of the bus, and what they give into rows.
-func (t *topping) memory(lib *Lib) {
+// rows turns requests for rows into reads of the bus, and what they give into rows.
+func (t *topping) rows() {
 	m, shift := t.m, t.Bus.size()
 	rowBeats := uint64(t.rowBeats())
 	const w = beatBits
 	field := func(name string) *ir.Node { return m.OutOf(t.chip, "fetch_"+name).ZExt(w).Mul(m.K(w, rowBeats)) }
 	at := t.Bus.Address
 	table := m.OutOf(t.host, "table_base").Slice(shift, at-shift)
-	offset := field("row")
-	if at-shift <= w {
-		offset = offset.Trunc(at - shift)
-	} else {
-		offset = offset.ZExt(at - shift)
-	}
-	addr := table.Add(offset).Cat(m.K(shift, 0)).Named("row_address")
-	ready, req := sliced(lib, m, "u_request", m.OutOf(t.chip, "fetch_valid"), []*ir.Node{addr, field("count").Named("row_beats")})
+	addr := table.Add(total(at-shift, field("row"))).Cat(m.K(shift, 0)).Named("row_address")
+	ready, req := sliced(t.lib, m, "u_request", m.OutOf(t.chip, "fetch_valid"), []*ir.Node{addr, field("count").Named("row_beats")})
 	t.chip.In("fetch_ready", ready)
-	t.read.In("req_valid", req.valid).In("req_addr", req.fields[0]).In("req_beats", req.fields[1])
-	req.take(m.OutOf(t.read, "req_ready"))
+	in, out := t.reads().Streams()
+	name := in[clientRows].Name
+	t.read.In(name+"_valid", req.valid).In(name+"_addr", req.fields[0]).In(name+"_beats", req.fields[1])
+	req.take(m.OutOf(t.read, name+"_ready"))
 
-	in, out := t.reader().Streams()
+	gear := m.Instance("u_gear", t.gear().Build(t.lib))
+	t.join(t.read, out[1+clientRows], gear, "x")
+	t.chip.In("row_valid", m.OutOf(gear, "y_valid")).In("row_data", m.OutOf(gear, "y_data"))
+	gear.In("y_ready", m.OutOf(t.chip, "row_ready"))
+}
+
+// RowLatency is the cycles that the way from stream fetch to stream row adds to the memory's latency.
+const RowLatency = 9
+
+// program writes the program memory, from the host's register or from external memory: never both.
+func (t *topping) program() {
+	m := t.m
+	t.client(clientProgram, t.load, "req", "x")
+	loads := m.OutOf(t.load, "program_valid")
+	t.chip.In("program_valid", loads.Or(m.OutOf(t.host, "program_valid")))
+	for _, f := range []string{"address", "word"} {
+		t.chip.In("program_"+f, loads.Mux(m.OutOf(t.load, "program_"+f), m.OutOf(t.host, "program_"+f)))
+	}
+	t.load.In("done_ready", m.K(1, 1))
+	t.host.In("loaded_valid", m.OutOf(t.load, "done_valid")).In("loaded_code", m.OutOf(t.load, "done_code"))
+}
+
+// cached places the port to keys and values in memory, if there are any.
+func (t *topping) cached() {
+	port, there := t.cache()
+	if !there {
+		return
+	}
+	m := t.m
+	in, out := t.Chip.Streams()
+	t.write = m.Instance("u_write", AxiWrite{t.Bus}.Build(t.lib)).
+		In("flush", m.OutOf(t.host, "flush")).In("limit", m.OutOf(t.host, "bus_limit"))
+	inst := m.Instance("u_cache", port.Build(t.lib)).In("base", m.OutOf(t.host, "cache_base")).In("writing", m.OutOf(t.write, "idle").Not())
+	t.join(t.chip, out[chipMem], inst, "mem")
+	_, portOut := port.Streams()
+	t.client(clientCache, inst, "ask", "x")
+	t.join(inst, portOut[1], t.write, "req")
+	t.join(inst, portOut[2], t.write, "x")
+	t.join(inst, in[chipFill], t.chip, "fill")
+}
+
+// master is the AXI4 port, and what becomes of its errors and its rest.
+func (t *topping) master() {
+	m := t.m
+	in, out := t.reads().Streams()
 	t.out(t.read, out[0], "m_axi_ar")
+	t.constants("m_axi_ar")
+	t.in(t.read, in[len(in)-1], "m_axi_r")
+	rests := func(inst *ir.Inst) *ir.Node { return m.OutOf(inst, "idle").Or(m.OutOf(inst, "expired")) }
+	works, calm := m.OutOf(t.read, "idle").Not(), rests(t.read)
+	wrong, code, client := m.OutOf(t.read, "fault_valid"), m.OutOf(t.read, "fault_code"), m.OutOf(t.read, "fault_client").ZExt(clientBits)
+	if t.write != nil {
+		in, out := AxiWrite{t.Bus}.Streams()
+		t.out(t.write, out[0], "m_axi_aw")
+		t.constants("m_axi_aw")
+		t.out(t.write, out[1], "m_axi_w")
+		t.in(t.write, in[2], "m_axi_b")
+		works, calm = works.Or(m.OutOf(t.write, "idle").Not()), calm.And(rests(t.write))
+		code = wrong.Mux(code, m.OutOf(t.write, "fault_code"))
+		client = wrong.Mux(client, m.K(clientBits, clientWrites))
+		wrong = wrong.Or(m.OutOf(t.write, "fault_valid"))
+	}
+	t.host.In("fault_valid", wrong).In("fault_code", code).In("fault_client", client).In("bus_rests", calm)
+	busy := m.OutOf(t.chip, "busy")
+	memory := busy.Elem(busyMemory).Or(works).Named("memory_works")
+	t.host.In("busy", busy.Elems(0, busyMemory).Join(memory, busy.Elems(busyMemory+1, busy.Type.N-busyMemory-1)))
+}
+
+// constants are what is the same for all bursts of an address channel.
+func (t *topping) constants(prefix string) {
 	for _, k := range []struct {
 		name  string
 		w     int
 		value uint64
 		doc   string
 	}{
-		{"size", 3, uint64(shift), "log2 of the bytes of a beat"}, {"burst", 2, 1, "INCR"},
+		{"size", 3, uint64(t.Bus.size()), "log2 of the bytes of a beat"}, {"burst", 2, 1, "INCR"},
 		{"cache", 4, 3, "normal, bufferable, not cacheable"}, {"prot", 3, 0, "data, secure, unprivileged"},
 	} {
-		m.Out("m_axi_ar"+k.name, m.K(k.w, k.value), k.doc).Group = "m_axi_ar"
+		t.m.Out(prefix+k.name, t.m.K(k.w, k.value), k.doc).Group = prefix
 	}
-	t.in(t.read, in[1], "m_axi_r")
-
-	gear := m.Instance("u_gear", t.gear().Build(lib))
-	gear.In("x_valid", m.OutOf(t.read, "y_valid")).In("x_data", m.OutOf(t.read, "y_data"))
-	t.read.In("y_ready", m.OutOf(gear, "x_ready"))
-	t.chip.In("row_valid", m.OutOf(gear, "y_valid")).In("row_data", m.OutOf(gear, "y_data"))
-	gear.In("y_ready", m.OutOf(t.chip, "row_ready"))
 }

@@ -14,15 +14,16 @@ import (
 // its address and its data are there and its answer has room; two of each wait. Reads and
 // writes are not ordered with one another.
 //
-// Streams cmd, prompt and program go to the Sequencer, token and done come from it, and fault from
-// the AXI4 master: the first error is kept, ends the run for the host, and sets flush, which
-// stops the memory port; only a reset helps. Input busy says which engines work, for their cycle
-// counters. A soft reset waits until the memory port has come to rest (bus_idle) or was given up
-// (bus_expired) and nobody waits for an answer on the AXI4-Lite port; from then on that port takes
-// nothing, and reset_request is 1 until the reset, which whoever places the chip must then give.
+// Streams cmd, prompt and program go to the Sequencer, token and done come from it. Stream load goes
+// to a ProgramLoad, loaded comes from it, and fault from the AXI4 master: the first error is kept,
+// ends run and load for the host, and sets flush, which stops the memory port; only a reset helps.
+// Input busy says which engines work, for their cycle counters. A soft reset waits until the memory
+// port has come to rest or was given up (bus_rests) and nobody waits for an answer on the AXI4-Lite
+// port; from then on that port takes nothing, and reset_request is 1 until the reset, which whoever
+// places the chip must then give.
 //
 // A write is carried out in the cycle after the later of aw and w was taken, its answer and the
-// beat of cmd are offered in the cycle after that, one of prompt another one later. A read is
+// beat of cmd or load are offered in the cycle after that, one of prompt another one later. A read is
 // answered 2 cycles after ar was taken.
 type Host struct {
 	Banks         int    // PIM banks, 1..16
@@ -30,6 +31,8 @@ type Host struct {
 	RowBytes      int    // from one of them to the next, 1..2^24
 	Prompt, Token int    // tokens that the buffers hold, 1..65535
 	Address       int    // bits of an address of the memory, 13..64
+	Words         int    // of program memory, 1..4096
+	Cache         int    // bytes of keys and values in memory, 0..2^62
 	Hash          uint64 // configuration hash
 }
 
@@ -44,13 +47,14 @@ const (
 )
 
 func (b Host) Name() string {
-	return fmt.Sprintf("host_b%d_v%d_r%d_p%d_t%d_a%d_%016x", b.Banks, b.Vocab, b.RowBytes, b.Prompt, b.Token, b.Address, b.Hash)
+	return fmt.Sprintf("host_b%d_v%d_r%d_p%d_t%d_a%d_w%d_c%d_%016x", b.Banks, b.Vocab, b.RowBytes, b.Prompt, b.Token, b.Address, b.Words, b.Cache, b.Hash)
 }
 
 func (b Host) Check() error {
 	return firstError(inRange("host", "banks", b.Banks, 1, regs.MaxBanks), inRange("host", "rows of the embedding table", b.Vocab, 1, 65536),
 		inRange("host", "bytes of a row", b.RowBytes, 1, 1<<24), inRange("host", "buffer of the prompt", b.Prompt, 1, 65535),
-		inRange("host", "buffer of the tokens", b.Token, 1, 65535), inRange("host", "bits of an address", b.Address, 13, 64))
+		inRange("host", "buffer of the tokens", b.Token, 1, 65535), inRange("host", "bits of an address", b.Address, 13, 64),
+		inRange("host", "words of program memory", b.Words, 1, 1<<addrBits), inRange("host", "bytes of keys and values", b.Cache, 0, 1<<62))
 }
 
 func (b Host) Streams() (in, out []Stream) {
@@ -63,12 +67,14 @@ func (b Host) Streams() (in, out []Stream) {
 		{Name: "w", Doc: "write data", Fields: []Field{data, {"strb", ir.Vec(4, 1), false, "bytes that are written"}}},
 		{Name: "ar", Doc: "read addresses", Fields: addr},
 		seqOut[seqToken], seqOut[seqDone],
-		{Name: "fault", Doc: "errors of the memory port", Fixed: true, Fields: []Field{{"code", ir.Bits(faultBits), false, "of register ERROR"}}},
+		{Name: "fault", Doc: "errors of the memory port", Fixed: true, Fields: []Field{{"code", ir.Bits(faultBits), false, "of register ERROR"},
+			{"client", ir.Bits(clientBits), false, "whose access it was"}}},
+		{Name: "loaded", Doc: "a load has ended", Fixed: true, Fields: []Field{{"code", ir.Bits(faultBits), false, "of register ERROR, or 0"}}},
 	}
 	out = []Stream{
 		{Name: "b", Doc: "write answers", Fields: []Field{resp}},
 		{Name: "r", Doc: "read answers", Fields: []Field{data, resp}},
-		seqIn[seqCmd], seqIn[seqPrompt], seqIn[seqProgram],
+		seqIn[seqCmd], seqIn[seqPrompt], seqIn[seqProgram], loadCommand(b.Address),
 	}
 	return in, out
 }
@@ -109,13 +115,11 @@ type hosting struct {
 	closing   *ir.Reg                                  // the port takes nothing more
 	busy      []*ir.Node                               // something is in its channels
 
-	running, failed, stopping, clearing, resetting *ir.Reg
-	start                                          *ir.Node
-	promptCount, tokenCount                        *ir.Reg
-	tokenFire                                      *ir.Node
-	prompts, tokens                                *ir.Inst
-	cmdReady                                       *ir.Node
-	cmdPut                                         func(valid *ir.Node, fields ...*ir.Node)
+	running, loading, failed, stopping, clearing, resetting *ir.Reg
+	start, load                                             *ir.Node
+	promptCount, tokenCount                                 *ir.Reg
+	tokenFire                                               *ir.Node
+	prompts, tokens                                         *ir.Inst
 
 	read, readAt *ir.Node // a read is carried out, and the word address it reads
 	readPut      func(valid *ir.Node, fields ...*ir.Node)
@@ -131,6 +135,7 @@ const (
 	hostToken
 	hostDone
 	hostFault
+	hostLoaded
 )
 const (
 	hostB = iota
@@ -138,13 +143,17 @@ const (
 	hostCmd
 	hostPrompt
 	hostProgram
+	hostLoad
 )
+
+// clientBits is the width of the number of a client in register ERROR.
+const clientBits = 2
 
 func (h *hosting) declare() {
 	m := h.m
 	h.in, h.outs, h.ready = declared(m, h.Streams)
 	flag := func(name string) *ir.Reg { return m.Reg(name, ir.Bits(1), 0) }
-	h.running, h.failed, h.stopping = flag("running"), flag("failed"), flag("stopping")
+	h.running, h.loading, h.failed, h.stopping = flag("running"), flag("loading"), flag("failed"), flag("stopping")
 	h.clearing, h.resetting, h.closing = flag("clearing"), flag("resetting"), flag("closing")
 	count := func(name string, depth int) *ir.Reg { return m.Reg(name, ir.Bits(ir.ClogTwo(depth+1)), 0) }
 	h.promptCount, h.tokenCount = count("prompt_count", h.Prompt), count("token_count", h.Token)
@@ -207,34 +216,47 @@ func (h *hosting) writes() {
 	strobes := h.w.fields[1]
 	h.strobed = strobes.Elem(3).SExt(8).Cat(strobes.Elem(2).SExt(8), strobes.Elem(1).SExt(8), strobes.Elem(0).SExt(8)).Named("strobed")
 
-	var cmd link
-	var types []ir.Type
-	for _, f := range h.outs[hostCmd].Fields {
-		types = append(types, f.Type)
-	}
-	h.cmdReady, h.cmdPut, cmd = slice(h.lib, m, "u_cmd", types...)
-	cmd.take(h.ready[hostCmd])
-	drive(m, h.outs[hostCmd], cmd.valid, cmd.fields...)
-
-	start, clear := h.bit("CONTROL", "start"), h.bit("CONTROL", "clear")
-	idle := h.running.Q.Or(h.clearing.Q).Or(h.failed.Q).Or(h.resetting.Q).Or(clear).Not().And(h.cmdReady).Named("can_start")
+	cmdReady, cmdPut := h.sends(hostCmd)
+	loadReady, loadPut := h.sends(hostLoad)
+	start, load, clear := h.bit("CONTROL", "start"), h.bit("CONTROL", "load"), h.bit("CONTROL", "clear")
+	idle := h.running.Q.Or(h.loading.Q).Or(h.clearing.Q).Or(h.failed.Q).Or(h.resetting.Q).Or(clear).Or(start.And(load)).Not().
+		And(cmdReady).And(loadReady).Named("can_start")
 	full := h.promptCount.Q.EqK(uint64(h.Prompt)).Named("prompt_full")
-	wrong := h.at("CONTROL").And(start).And(idle.Not()).
+	wrong := h.at("CONTROL").And(start.Or(load)).And(idle.Not()).
 		Or(h.at("PROMPT").And(full.Or(h.clearing.Q))).
-		Or(h.at("PROGRAM_WORD").And(h.running.Q)).
+		Or(h.at("PROGRAM_WORD").And(h.running.Q.Or(h.loading.Q))).
 		Or(h.list(regs.Access.Writable).Pick(h.address).Not()).
 		Or(h.list(func(a regs.Access) bool { return a == regs.WriteOnly }).Pick(h.address).And(strobes.AllOf(1).Not())).Named("write_wrong")
 	h.ok = h.write.And(wrong.Not()).Named("write_ok")
 	put(h.write, wrong.Mux(m.K(2, axiSlaveError), m.K(2, axiOkay)))
 	h.start = h.ok.And(h.at("CONTROL")).And(start).Named("start")
+	h.load = h.ok.And(h.at("CONTROL")).And(load).Named("load")
 
 	kept := func(name string) *ir.Node { return h.kept[name].Q }
 	sampler := func(f string) *ir.Node {
 		field := regs.At("SAMPLER").Field(f)
 		return kept("SAMPLER").Slice(field.Lo, field.W)
 	}
-	h.cmdPut(h.start, kept("ENTRY"), kept("BUDGET"), kept("LIMIT"), kept("SEQUENCE"), sampler("it16"), sampler("m"), sampler("s"), kept("SEED"))
+	loadPut(h.load, h.wide("PROGRAM"), kept("PROGRAM_WORDS"), kept("PROGRAM_ADDRESS"), kept("PROGRAM_CHECK"))
+	cmdPut(h.start, kept("ENTRY"), kept("BUDGET"), kept("LIMIT"), kept("SEQUENCE"), sampler("it16"), sampler("m"), sampler("s"), kept("SEED"))
 	drive(m, h.outs[hostProgram], h.ok.And(h.at("PROGRAM_WORD")), kept("PROGRAM_ADDRESS"), h.data)
+}
+
+// sends places a register slice for output stream i; it gives ready and put.
+func (h *hosting) sends(i int) (ready *ir.Node, put func(valid *ir.Node, fields ...*ir.Node)) {
+	var types []ir.Type
+	for _, f := range h.outs[i].Fields {
+		types = append(types, f.Type)
+	}
+	ready, put, out := slice(h.lib, h.m, "u_"+h.outs[i].Name, types...)
+	out.take(h.ready[i])
+	drive(h.m, h.outs[i], out.valid, out.fields...)
+	return ready, put
+}
+
+// wide is the address that two registers make.
+func (h *hosting) wide(name string) *ir.Node {
+	return h.kept[name+"_HIGH"].Q.Cat(h.kept[name+"_LOW"].Q).Trunc(h.Address)
 }
 
 // buffers holds the prompt and the tokens.
@@ -274,11 +296,12 @@ func (h *hosting) buffers() {
 // state follows the run.
 func (h *hosting) state() {
 	m := h.m
-	busIdle := m.In("bus_idle", ir.Bits(1), "the memory port rests")
-	expired := m.In("bus_expired", ir.Bits(1), "the memory port was given up")
-	done, fault := h.in[hostDone], h.in[hostFault]
+	rests := m.In("bus_rests", ir.Bits(1), "the memory port rests, or was given up")
+	done, fault, loaded := h.in[hostDone], h.in[hostFault], h.in[hostLoaded]
 	ends := done.ready(m.K(1, 1))
-	wrong := fault.valid.Or(ends.And(done.fields[0].EqK(0).Not())).Named("wrong")
+	unloaded := loaded.valid.And(loaded.fields[0].EqK(0).Not()).Named("load_failed")
+	wrong := fault.valid.Or(unloaded).Or(ends.And(done.fields[0].EqK(0).Not())).Named("wrong")
+	h.loading.SetEn(h.load.Or(loaded.valid).Or(wrong), h.load.And(wrong.Not()))
 	over := ends.Or(wrong).Named("over")
 	h.running.SetEn(h.start.Or(over), h.start.And(over.Not()))
 	h.failed.SetEn(wrong, m.K(1, 1))
@@ -287,14 +310,15 @@ func (h *hosting) state() {
 	h.resetting.SetEn(control.And(h.bit("CONTROL", "reset")), m.K(1, 1))
 
 	first := wrong.And(h.failed.Q.Not()).Named("first_error")
-	code := m.Reg("code", ir.Bits(8), 0).SetEn(first, fault.valid.Mux(fault.fields[0], done.fields[0].ZExt(8)))
-	address := m.Reg("address", ir.Bits(addrBits+1), 0).SetEn(first, fault.valid.Mux(m.K(addrBits+1, 0), done.fields[1]))
-	h.live["ERROR"] = address.Cat(code)
-	h.live["STATUS"] = h.resetting.Q.Cat(h.stopping.Q, h.clearing.Q, h.promptCount.Q.EqK(uint64(h.Prompt)),
+	code := m.Reg("code", ir.Bits(8), 0).SetEn(first, fault.valid.Mux(fault.fields[0], unloaded.Mux(loaded.fields[0], done.fields[0].ZExt(8))))
+	address := m.Reg("address", ir.Bits(addrBits+1), 0).SetEn(first, fault.valid.Or(unloaded).Mux(m.K(addrBits+1, 0), done.fields[1]))
+	client := m.Reg("client", ir.Bits(clientBits), 0).SetEn(first.And(fault.valid), fault.fields[1])
+	h.live["ERROR"] = client.Cat(address, code)
+	h.live["STATUS"] = h.loading.Q.Cat(h.resetting.Q, h.stopping.Q, h.clearing.Q, h.promptCount.Q.EqK(uint64(h.Prompt)),
 		m.OutOf(h.tokens, "y_valid"), h.failed.Q, h.running.Q)
 
-	events := first.Cat(ends, h.tokenFire)
-	acknowledged := h.ok.And(h.at("IRQ_STATUS")).Mux(h.data.And(h.strobed).Trunc(3), m.K(3, 0))
+	events := loaded.valid.And(unloaded.Not()).Cat(first, ends, h.tokenFire)
+	acknowledged := h.ok.And(h.at("IRQ_STATUS")).Mux(h.data.And(h.strobed).Trunc(4), m.K(4, 0))
 	pending := h.kept["IRQ_STATUS"]
 	pending.Set(pending.Q.And(acknowledged.Not()).Or(events))
 	irq := m.Reg("irq_q", ir.Bits(1), 0).Set(pending.Q.And(h.kept["IRQ_ENABLE"].Q).EqK(0).Not())
@@ -304,7 +328,7 @@ func (h *hosting) state() {
 	for _, b := range h.busy {
 		calm = calm.And(b.Not())
 	}
-	h.closing.SetEn(h.resetting.Q.And(busIdle.Or(expired)).And(calm), m.K(1, 1))
+	h.closing.SetEn(h.resetting.Q.And(rests).And(calm), m.K(1, 1))
 	m.Out("reset_request", h.closing.Q, "a soft reset is wanted, until it comes")
 	m.Out("flush", h.failed.Q.Or(h.resetting.Q), "the memory port is to come to rest")
 	m.Out("stop", h.stopping.Q, "the run is to end early")
@@ -329,8 +353,8 @@ func (h *hosting) keep() {
 		}
 		reg.SetEn(here, next)
 	}
-	low, high := h.kept["TABLE_LOW"].Q, h.kept["TABLE_HIGH"].Q
-	m.Out("table_base", high.Cat(low).Trunc(h.Address), "address of the embedding table")
+	m.Out("table_base", h.wide("TABLE"), "address of the embedding table")
+	m.Out("cache_base", h.wide("CACHE"), "address of keys and values")
 	m.Out("bus_limit", h.kept["BUS_LIMIT"].Q, "watchdog of the memory port")
 }
 
@@ -373,6 +397,7 @@ func (b Host) constants() map[string]uint32 {
 		"ID": regs.Identity, "VERSION": regs.Version, "HASH_LOW": uint32(b.Hash), "HASH_HIGH": uint32(b.Hash >> 32),
 		"SHAPE":     uint32(b.Vocab)<<shape.Field("vocab").Lo | uint32(b.Banks)<<shape.Field("banks").Lo,
 		"ROW_BYTES": uint32(b.RowBytes), "BUFFERS": uint32(b.Token)<<16 | uint32(b.Prompt),
+		"CACHE_BYTES_LOW": uint32(b.Cache), "CACHE_BYTES_HIGH": uint32(b.Cache >> 32), "PROGRAM_SPACE": uint32(b.Words),
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"math/rand"
 
 	"ohmloom/hw/regs"
+	"ohmloom/ir/bits"
 )
 
-// Arithmetic carries out the writes in order, and the reads of what never changes. A run that was
-// started is taken to be still running, and the buffer of the prompt to take all that is written.
+// Arithmetic carries out the writes in order, and the reads of what never changes. A run or load that
+// was started is taken to be still going on, and the buffer of the prompt to take all that is written.
 func (b Host) Arithmetic(in [][]Beat) [][]Beat {
-	out := make([][]Beat, 5)
+	_, streams := b.Streams()
+	out := make([][]Beat, len(streams))
 	h := newHostTruth(b)
 	for i, aw := range in[hostAW] {
 		w := in[hostW][i]
@@ -31,12 +33,13 @@ func (b Host) Arithmetic(in [][]Beat) [][]Beat {
 
 // hostTruth is the registers as writes see them.
 type hostTruth struct {
-	value   map[string]uint32
-	running bool
+	Host
+	value            map[string]uint32
+	running, loading bool
 }
 
 func newHostTruth(b Host) *hostTruth {
-	h := &hostTruth{value: map[string]uint32{}}
+	h := &hostTruth{Host: b, value: map[string]uint32{}}
 	for _, r := range regs.Map {
 		h.value[r.Name] = r.Reset
 	}
@@ -72,10 +75,16 @@ func (h *hostTruth) act(name string, data uint64, say func(stream int, beat Beat
 	v := func(name string) []uint64 { return []uint64{uint64(h.value[name])} }
 	switch name {
 	case "CONTROL":
-		if data&1 == 1 {
-			if h.running {
-				return axiSlaveError
-			}
+		start, load := data&1 == 1, data>>4&1 == 1
+		if (start || load) && (h.running || h.loading || start && load) {
+			return axiSlaveError
+		}
+		if load {
+			h.loading = true
+			addr := uint64(h.value["PROGRAM_HIGH"])<<32 | uint64(h.value["PROGRAM_LOW"])
+			say(hostLoad, Beat{{addr & bits.Mask(h.Address)}, v("PROGRAM_WORDS"), v("PROGRAM_ADDRESS"), v("PROGRAM_CHECK")})
+		}
+		if start {
 			h.running = true
 			s := h.value["SAMPLER"]
 			say(hostCmd, Beat{v("ENTRY"), v("BUDGET"), v("LIMIT"), v("SEQUENCE"),
@@ -84,7 +93,7 @@ func (h *hostTruth) act(name string, data uint64, say func(stream int, beat Beat
 	case "PROMPT":
 		say(hostPrompt, Beat{{data & (1<<tokenBits - 1)}, {data >> 31}})
 	case "PROGRAM_WORD":
-		if h.running {
+		if h.running || h.loading {
 			return axiSlaveError
 		}
 		say(hostProgram, Beat{v("PROGRAM_ADDRESS"), {data}})
@@ -114,17 +123,17 @@ func (b Host) Cycles(in [][]Beat) int {
 
 func randomHost(r *rand.Rand) Block {
 	return Host{Banks: 1 + r.Intn(regs.MaxBanks), Vocab: 1 + r.Intn(65536), RowBytes: 1 + r.Intn(5000), Prompt: 1 + r.Intn(20), Token: 1 + r.Intn(20),
-		Address: 13 + r.Intn(52), Hash: r.Uint64()}
+		Address: 13 + r.Intn(52), Hash: r.Uint64(), Words: 1 + r.Intn(4096), Cache: r.Int() >> 2}
 }
 
-// hostWork writes all kinds of registers, starts a run once, and reads what does not change and
+// hostWork writes all kinds of registers, starts a run or a load once, and reads what does not change and
 // what cannot be read.
 func hostWork(r *rand.Rand, block Block, extreme bool) [][]Beat {
 	b := block.(Host)
 	in, _ := b.Streams()
 	work := make([][]Beat, len(in))
 	constants := b.constants()
-	prompts, start := 0, r.Intn(40)
+	prompts, start, first := 0, r.Intn(40), []uint64{1, 1, 1, 16}[r.Intn(4)]
 	for i := range 40 {
 		reg := regs.Map[r.Intn(len(regs.Map))]
 		if i == start {
@@ -139,9 +148,11 @@ func hostWork(r *rand.Rand, block Block, extreme bool) [][]Beat {
 		}
 		switch aw[0][0] / 4 {
 		case uint64(regs.At("CONTROL").Offset / 4):
-			w[0][0] &^= 1<<4 - 1 // neither stop, clear nor reset
-			if i >= start {
-				w[0][0] |= 1
+			w[0][0] &^= 1<<5 - 1 // neither stop, clear nor reset
+			if i == start {
+				w[0][0] |= first
+			} else if i > start {
+				w[0][0] |= []uint64{1, 16, 17}[r.Intn(3)]
 			}
 		case uint64(regs.At("PROMPT").Offset / 4):
 			if prompts++; prompts > b.Prompt {
@@ -161,6 +172,8 @@ func hostWork(r *rand.Rand, block Block, extreme bool) [][]Beat {
 		}
 		work[hostAR] = append(work[hostAR], ar)
 	}
-	work[hostToken] = RandomBeats(r, in[hostToken], r.Intn(b.Token+1), extreme)
+	if first == 1 {
+		work[hostToken] = RandomBeats(r, in[hostToken], r.Intn(b.Token+1), extreme)
+	}
 	return work
 }

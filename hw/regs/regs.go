@@ -63,7 +63,7 @@ func (r Register) Field(name string) Field {
 // Numbers that software checks before anything else.
 const (
 	Identity = 0x6f686d6c // "ohml", the first byte highest
-	Version  = 1<<16 | 0  // of the map: major, minor; a change of the major one is no longer compatible
+	Version  = 1<<16 | 1  // of the map: major, minor; a change of the major one is no longer compatible
 )
 
 // AddressBits is the width of an address on the port; Window the bytes it spans.
@@ -82,7 +82,7 @@ func all(name, doc string) []Field { return []Field{{name, 0, 32, doc}} }
 var Map = []Register{
 	{Name: "ID", Offset: 0x000, Doc: "Says what this is.", Fields: all("value", "0x6f686d6c, \"ohml\"")},
 	{Name: "VERSION", Offset: 0x004, Doc: "Version of this register map.", Fields: []Field{
-		{"minor", 0, 16, "0"}, {"major", 16, 16, "1; differs when the map is no longer compatible"}}},
+		{"minor", 0, 16, "1"}, {"major", 16, 16, "1; differs when the map is no longer compatible"}}},
 	{Name: "HASH_LOW", Offset: 0x008, Doc: "Configuration hash, the low half.", Fields: all("value", "bits 31..0 of the hash of the description the chip was made from")},
 	{Name: "HASH_HIGH", Offset: 0x00c, Doc: "Configuration hash, the high half.", Fields: all("value", "bits 63..32")},
 	{Name: "SHAPE", Offset: 0x010, Doc: "What the chip has.", Fields: []Field{
@@ -91,11 +91,16 @@ var Map = []Register{
 	{Name: "BUFFERS", Offset: 0x018, Doc: "Depths of the buffers of tokens.", Fields: []Field{
 		{"prompt", 0, 16, "tokens that PROMPT holds"}, {"token", 16, 16, "tokens that TOKEN holds"}}},
 
+	{Name: "CACHE_BYTES_LOW", Offset: 0x01c, Doc: "Memory for keys and values, the low half.", Fields: all("value", "bytes; 0: they are on the chip")},
+	{Name: "CACHE_BYTES_HIGH", Offset: 0x020, Doc: "Memory for keys and values, the high half.", Fields: all("value", "bytes")},
+	{Name: "PROGRAM_SPACE", Offset: 0x024, Doc: "Size of the program memory.", Fields: []Field{{"value", 0, 13, "instructions"}}},
+
 	{Name: "CONTROL", Offset: 0x040, Access: WriteOnly, Doc: "Starts and ends runs.", Fields: []Field{
-		{"start", 0, 1, "begins a run; SLVERR while one is running, while buffers are being emptied, after an error, and while a reset is under way"},
+		{"start", 0, 1, "begins a run; SLVERR while one is running, while a program is loaded, while buffers are being emptied, after an error, and while a reset is under way"},
 		{"stop", 1, 1, "ends the run after the token that is being computed, or at once when it waits for the prompt"},
 		{"clear", 2, 1, "empties the buffers of the prompt and of the tokens"},
 		{"reset", 3, 1, "soft reset: when the memory port has come to rest, or its watchdog has given up on it, and this write was answered, output reset_request is 1 until the reset comes"},
+		{"load", 4, 1, "loads PROGRAM_WORDS words from address PROGRAM_LOW, PROGRAM_HIGH into the program memory, from PROGRAM_ADDRESS on; SLVERR as for start, and with it"},
 	}},
 	{Name: "STATUS", Offset: 0x044, Doc: "What the chip is doing.", Fields: []Field{
 		{"running", 0, 1, "a run was started and has not ended"},
@@ -105,10 +110,12 @@ var Map = []Register{
 		{"clearing", 4, 1, "buffers are being emptied"},
 		{"stopping", 5, 1, "the run is to end early"},
 		{"resetting", 6, 1, "a soft reset is under way"},
+		{"loading", 7, 1, "a program is being loaded"},
 	}},
 	{Name: "ERROR", Offset: 0x048, Doc: "The first error since the last reset.", Fields: []Field{
 		{"code", 0, 8, "what went wrong, see the error codes; 0: nothing"},
 		{"address", 8, 13, "of the instruction at which a run ended, of errors of programs"},
+		{"client", 21, 2, "whose access it was, of errors of the memory: 0 embedding table, 1 program, 2 reads and 3 writes of keys and values"},
 	}},
 	{Name: "IRQ_ENABLE", Offset: 0x04c, Access: ReadWrite, Doc: "Interrupts that reach output irq.", Fields: irqs},
 	{Name: "IRQ_STATUS", Offset: 0x050, Access: WriteOne, Doc: "Interrupts that have occurred, enabled or not.", Fields: irqs},
@@ -131,7 +138,13 @@ var Map = []Register{
 	{Name: "TABLE_LOW", Offset: 0x07c, Access: ReadWrite, Doc: "Address of the embedding table, the low half.", Fields: all("value", "bytes, a multiple of the width of the memory port: lower bits are taken as 0")},
 	{Name: "TABLE_HIGH", Offset: 0x080, Access: ReadWrite, Doc: "Address of the embedding table, the high half.", Fields: all("value", "what the port has no address bits for is ignored")},
 	{Name: "PROGRAM_ADDRESS", Offset: 0x084, Access: ReadWrite, Doc: "Where PROGRAM_WORD writes; each write moves it on.", Fields: []Field{{"value", 0, 12, "address of an instruction"}}},
-	{Name: "PROGRAM_WORD", Offset: 0x088, Access: WriteOnly, Doc: "Writes a word of the program. SLVERR while a run is running.", Fields: all("value", "instruction")},
+	{Name: "PROGRAM_WORD", Offset: 0x088, Access: WriteOnly, Doc: "Writes a word of the program. SLVERR while a run is running or a program is being loaded.", Fields: all("value", "instruction")},
+	{Name: "PROGRAM_LOW", Offset: 0x08c, Access: ReadWrite, Doc: "Address of a program to load, the low half.", Fields: all("value", "bytes, a multiple of the width of the memory port: lower bits are taken as 0; each word lowest byte first")},
+	{Name: "PROGRAM_HIGH", Offset: 0x090, Access: ReadWrite, Doc: "Address of a program to load, the high half.", Fields: all("value", "what the port has no address bits for is ignored")},
+	{Name: "PROGRAM_WORDS", Offset: 0x094, Access: ReadWrite, Doc: "Length of a program to load.", Fields: all("value", "instructions")},
+	{Name: "PROGRAM_CHECK", Offset: 0x098, Access: ReadWrite, Doc: "What the words of a program to load must have.", Fields: all("value", "CRC-32 of IEEE 802.3 over their bytes")},
+	{Name: "CACHE_LOW", Offset: 0x09c, Access: ReadWrite, Doc: "Address of keys and values, the low half; not to be changed in a sequence.", Fields: all("value", "bytes, a multiple of the width of the memory port: lower bits are taken as 0")},
+	{Name: "CACHE_HIGH", Offset: 0x0a0, Access: ReadWrite, Doc: "Address of keys and values, the high half.", Fields: all("value", "what the port has no address bits for is ignored")},
 
 	{Name: "CYCLES", Offset: 0x100, Doc: "Length of the run. This and all below begin anew with a run and stay at their largest value.", Fields: all("value", "cycles in which it was running")},
 	{Name: "TOKENS", Offset: 0x104, Doc: "Tokens that the run has written.", Fields: all("value", "tokens")},
@@ -139,7 +152,7 @@ var Map = []Register{
 	{Name: "CYCLES_VECTOR", Offset: 0x10c, Doc: "Work of the vector unit.", Fields: all("value", "cycles in which it added a vector or normed")},
 	{Name: "CYCLES_ATTENTION", Offset: 0x110, Doc: "Work of the attention engine.", Fields: all("value", "cycles from the first beat that it could take to the last that it gave")},
 	{Name: "CYCLES_HEAD", Offset: 0x114, Doc: "Work of output head and sampler.", Fields: all("value", "cycles from the command to the choice of a token")},
-	{Name: "CYCLES_MEMORY", Offset: 0x118, Doc: "Work of the memory port.", Fields: all("value", "cycles in which rows were under way")},
+	{Name: "CYCLES_MEMORY", Offset: 0x118, Doc: "Work of the memory port.", Fields: all("value", "cycles in which the memory owed something")},
 	{Name: "CYCLES_BANK", Offset: 0x140, Count: MaxBanks, Doc: "Work of each PIM bank.", Fields: all("value", "cycles from the first beat that it could take to the last that it gave")},
 }
 
@@ -147,6 +160,7 @@ var irqs = []Field{
 	{"token", 0, 1, "a token was written"},
 	{"done", 1, 1, "a run has ended"},
 	{"error", 2, 1, "an error has occurred"},
+	{"loaded", 3, 1, "a program was loaded"},
 }
 
 // At is the register called name, which must be there.
