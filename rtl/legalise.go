@@ -43,6 +43,7 @@ type builder struct {
 	funcs map[string]string // key of a function -> its name; looked up only
 	local map[string]string // genvars and locals of functions: wanted -> given name; looked up only
 	ready *net              // set when memories have their power-on contents, or nil
+	gated map[*ir.Reg]*gate // looked up only
 	chain int               // depth of the ?: chain being written
 }
 
@@ -60,6 +61,7 @@ func build(m *ir.Module, top string) (*module, []nameEntry, error) {
 	b.declarePorts()
 	b.declareState()
 	b.declareInstances()
+	b.gates()
 	for _, n := range m.Nodes {
 		if v := b.val(n); v.uses > 0 && v.net == nil && b.wantsNet(n) {
 			b.netOf(n)
@@ -144,7 +146,13 @@ func (b *builder) count() {
 	}
 	for _, r := range b.m.Regs {
 		base := trimQ(r.Name)
-		use(r.Next, base+"_d")
+		if g := b.gated[r]; g != nil {
+			for _, n := range g.inputs {
+				use(n, "")
+			}
+		} else {
+			use(r.Next, base+"_d")
+		}
 		use(r.En, base+"_en")
 	}
 	for _, mem := range b.m.Mems {

@@ -23,6 +23,10 @@ func (b *builder) registers() {
 		if r.Reset != nil {
 			last.reset = append(last.reset, assign{q, constant(r.Type, r.Reset)})
 		}
+		if g := b.gated[r]; g != nil {
+			last.next = append(last.next, assign{q, g.call()})
+			continue
+		}
 		last.next = append(last.next, assign{q, b.rootExpr(r.Next)})
 	}
 }

@@ -30,7 +30,7 @@ func Cases() []Case {
 	return []Case{
 		scalarCase(), vectorCase(), foldCase(), castCase(),
 		registerCase(), exchangeCase(), powerOnCase(), memoryCase(), imageCase(),
-		wiringCase(), nestedCase(), feedThroughCase(), gatedCase(), macroCase(), constantCase(),
+		wiringCase(), nestedCase(), feedThroughCase(), gatedCase(), macroCase(), columnsCase(), constantCase(),
 	}
 }
 
