@@ -329,10 +329,14 @@ func (e *emitter) recast(v *val) {
 		al := a.lane(l.times(v.div))
 		row := e.temp("packed")
 		e.add(jen.Var().Id(row).Index(jen.Lit(words)).Uint64())
-		e.each("e", a.Type.N, func(x index) {
-			e.add(jen.Id("orBits").Call(jen.Id(row).Index(jen.Op(":")), x.times(a.Type.W).code(),
-				jen.Uint64().Parens(e.elem(a, al, x))))
-		})
+		if a.bits { // packed already
+			e.each("e", words, func(x index) { e.add(jen.Id(row).Index(x.code()).Op("=").Add(e.word(a, al, x))) })
+		} else {
+			e.each("e", a.Type.N, func(x index) {
+				e.add(jen.Id("orBits").Call(jen.Id(row).Index(jen.Op(":")), x.times(a.Type.W).code(),
+					jen.Uint64().Parens(e.elem(a, al, x))))
+			})
+		}
 		e.each("e", v.units, func(x index) {
 			w := v.Type.W
 			if v.bits {
