@@ -8,22 +8,25 @@ import (
 	"ohmloom/ir"
 	"ohmloom/verify"
 	"ohmloom/verify/interp"
-	"ohmloom/verify/mutate"
 )
 
-// PlantEngines adds engines that only tests have: "broken" executes a design with a mistake in
-// it; "telling" makes the file $OHMLOOM_TEST_STARTED at its first cycles; "flipping" turns a bit
-// round in the output that $OHMLOOM_TEST_FLIP names, by its name or what it says of itself.
+// PlantEngines adds engines that only tests have: "broken" turns a bit round in the first output
+// wider than one bit, wherever that is not zero; "telling" makes the file $OHMLOOM_TEST_STARTED at
+// its first cycles; "flipping" turns a bit round in the output that $OHMLOOM_TEST_FLIP names, by
+// its name or what it says of itself.
 func PlantEngines() {
 	engines = append(engines,
 		engine{"broken", func(_ context.Context, d *ir.Design) (verify.Engine, error) {
-			for seed := uint64(1); seed < 100; seed++ {
-				if m, _ := mutate.OfKind(d, "constant", seed); m != nil {
-					e, err := interp.New(m)
-					return renamed{e, "broken"}, err
+			shape := verify.ShapeOf(d.Top)
+			at := 0
+			for _, p := range shape.Out {
+				if p.Type.W > 1 {
+					e, err := interp.New(d)
+					return broken{renamed{e, "broken"}, shape.OutWords, at}, err
 				}
+				at += p.Type.N
 			}
-			return nil, fmt.Errorf("no mistake to make in %s", d.Top.Name)
+			return nil, fmt.Errorf("%s has no output wider than a bit", d.Top.Name)
 		}},
 		engine{"telling", func(_ context.Context, d *ir.Design) (verify.Engine, error) {
 			e, err := interp.New(d)
@@ -56,6 +59,22 @@ func (f flipping) Run(in, out []uint64, n int) error {
 	for i := range n {
 		for _, at := range f.at {
 			out[i*f.words+at] ^= 1
+		}
+	}
+	return err
+}
+
+type broken struct {
+	renamed
+	words int // of a record
+	at    int // in it
+}
+
+func (b broken) Run(in, out []uint64, n int) error {
+	err := b.Engine.Run(in, out, n)
+	for i := range n {
+		if w := &out[i*b.words+b.at]; *w != 0 {
+			*w ^= 1
 		}
 	}
 	return err

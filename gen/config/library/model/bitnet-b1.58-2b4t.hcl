@@ -10,5 +10,5 @@ model "bitnet-b1.58-2b4t" {
   gated    = true
   vocab    = 128256
   context  = 4096
-  source   = "BitNet b1.58 2B4T technical report (Ma et al., 2025, arXiv 2504.12285) and its published configuration"
+  source   = "BitNet b1.58 2B4T technical report (Ma et al., 2025, arXiv 2504.12285); config.json of huggingface.co/microsoft/bitnet-b1.58-2B-4T, whose sizes are the defaults of BitNetConfig in transformers; context of its model card"
 }

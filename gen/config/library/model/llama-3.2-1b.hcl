@@ -10,5 +10,5 @@ model "llama-3.2-1b" {
   gated    = true
   vocab    = 128256
   context  = 131072
-  source   = "published configuration of Llama 3.2 1B (2024)"
+  source   = "config.json of huggingface.co/meta-llama/Llama-3.2-1B (2024); the same sizes in llama3_2_1b of torchtune (pytorch/torchtune, torchtune/models/llama3_2)"
 }

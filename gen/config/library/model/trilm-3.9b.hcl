@@ -9,5 +9,5 @@ model "trilm-3.9b" {
   gated    = true
   vocab    = 50688
   context  = 2048
-  source   = "Spectra (Kaushal et al., 2024, arXiv 2407.12327), table of TriLM sizes"
+  source   = "Spectra (Kaushal et al., 2024, arXiv 2407.12327); config.json of huggingface.co/SpectraSuite/TriLM_3.9B_Unpacked; trained on sequences of 2,048 tokens"
 }
