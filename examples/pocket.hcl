@@ -1,11 +1,15 @@
-# A chip for language models at the size of the PIM-LLM paper (arXiv 2504.01994), to estimate:
+# A chip with the multipliers, clock and crossbars of the PIM-LLM paper (arXiv 2504.01994) and room
+# for a whole language model, to estimate; chips as large as this are not built.
 #
-#   ohmloom estimate examples/pocket.hcl --chips 18                      18 chips hold the model
-#   ohmloom estimate examples/pocket.hcl --chips 18 --why tokens_per_second
-#   ohmloom estimate examples/pocket.hcl --chips 21 --model gpt2-774m --context 1024
+#   ohmloom estimate examples/pocket.hcl
+#   ohmloom estimate examples/pocket.hcl --why tokens_per_second
+#   ohmloom estimate examples/pocket.hcl --model opt-6.7b --var banks=48 --context 1024
+#   ohmloom estimate examples/pocket.hcl --var banks=1 --chips 9           chips that share the model
 
 technology = "45nm"
 model      = "opt-1.3b" # of the library; heads and layers of the engine are the model's
+
+variable "banks" { default = 9 }
 
 chip "pocket" {
   clock_mhz = 100
@@ -20,9 +24,9 @@ chip "pocket" {
   }
 
   pim {
-    banks = 4
-    tiles = [4, 4]
-    pes   = 16 # 1,024 crossbars in all
+    banks = var.banks
+    tiles = [8, 16]
+    pes   = 16 # 2,048 crossbars a bank
     lanes = 64 # elements a cycle on the way in and out
 
     crossbar {

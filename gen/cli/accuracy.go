@@ -61,7 +61,7 @@ rows, all of them driven at once. Without --model and --text it is the example's
 text that it was not trained on.` + jsonHelp(accuracyResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := a.load(cmd.Context(), args)
+			d, err := a.loadEstimated(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -87,7 +87,10 @@ func (a *app) root() *cobra.Command {
 		Long: `ohmloom lowers an HCL architecture description to a hardware IR, emits Verilog for the
 systolic attention array and the digital periphery with behavioural macros for the analog
 crossbars, proves by co-simulation that the Verilog and the Go side agree on every bit, and
-asks Yosys for the area.
+asks Yosys for the area (check, build, verify, area). It lets the chip write text with a trained
+model (run) and says what device effects do to one (accuracy). From the cycles of the same
+hardware it estimates time and energy (estimate), explores design spaces (sweep) and puts all of
+it on one page (report). init writes a description to begin with.
 
 Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 a tool is missing or broken,
 130 interrupted. With no FILE the commands work on the example built into the program.`,

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,22 +26,42 @@ type description struct {
 }
 
 // load reads the description in args[0], or the built-in example, prints what there is to
-// say about it, and fails when it cannot be used.
+// say about it, and fails when it cannot be built.
 func (a *app) load(ctx context.Context, args []string) (*description, error) {
 	d, err := a.read(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	return d, a.show(d.diags)
+	return d, a.show(d.diags.ForBuilding())
 }
 
-// show prints diagnostics, and fails when there is an error among them.
-func (a *app) show(diags config.Diagnostics) error {
-	if !a.quiet || diags.HasErrors() {
-		width, tty := terminal(a.err)
-		if err := diags.Render(a.err, width, tty); err != nil {
-			return err
+// loadEstimated is load for what is not built.
+func (a *app) loadEstimated(ctx context.Context, args []string) (*description, error) {
+	d, err := a.read(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return d, a.show(d.diags.ForEstimates())
+}
+
+// buildable is the diagnostics that keep a description from being built, as an error.
+func (d *description) buildable() error {
+	for _, x := range d.diags {
+		if x.Unbuildable {
+			return fmt.Errorf("%s: %s; allowed: %s", strings.ToLower(x.Summary[:1])+x.Summary[1:], x.Value, x.Allowed)
 		}
+	}
+	return nil
+}
+
+// show prints diagnostics, with --quiet only errors, and fails when there is one among them.
+func (a *app) show(diags config.Diagnostics) error {
+	if a.quiet {
+		diags = slices.DeleteFunc(slices.Clone(diags), func(d config.Diagnostic) bool { return d.Severity != config.Error })
+	}
+	width, tty := terminal(a.err)
+	if err := diags.Render(a.err, width, tty); err != nil {
+		return err
 	}
 	if diags.HasErrors() {
 		return said(exitFailed)
@@ -121,11 +143,8 @@ when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 					return err
 				}
 			} else {
-				if !a.quiet || bad {
-					width, tty := terminal(a.err)
-					if err := d.diags.Render(a.err, width, tty); err != nil {
-						return err
-					}
+				if err := a.show(d.diags); err != nil {
+					return err
 				}
 				if !bad {
 					a.note("%s: fine, %s, configuration %.12s", d.name, count(d.diags.Count(config.Warning), "warning"), d.chip.Hash)

@@ -204,7 +204,7 @@ func (a *app) estimated(cmd *cobra.Command, args []string, f estimateFlags) (*es
 		return paper.Hardware("spread", *m, config.LibraryTechnology("45nm")), &estimateInput{model: m}, nil
 	}
 	a.model = f.model
-	d, err := a.load(cmd.Context(), args)
+	d, err := a.loadEstimated(cmd.Context(), args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -296,11 +296,29 @@ func (a *app) explain(key string, trees []*estimate.Quantity) error {
 
 func (a *app) estimateTables(r *estimateResult) {
 	t := a.table("layer", "part", "cycles", "% of the time", "uJ", "% of the energy")
+	layers := map[string]int{} // in the order in which a token meets them
 	for _, p := range r.Parts {
-		t.AppendRow(table.Row{p.Layer, p.Part, fmt.Sprintf("%.0f", p.Cycles), fmt.Sprintf("%.1f", 100*p.Cycles/max(r.Cycles, 1)),
-			fmt.Sprintf("%.3g", 1e6*p.Joules), fmt.Sprintf("%.1f", 100*p.Joules/max(r.Joules, 1e-30))})
+		if _, ok := layers[p.Layer]; !ok {
+			layers[p.Layer] = len(layers)
+		}
+	}
+	parts := slices.Clone(r.Parts)
+	slices.SortStableFunc(parts, func(a, b partResult) int { return layers[a.Layer] - layers[b.Layer] })
+	for _, p := range parts {
+		if p.Cycles == 0 && p.Joules == 0 {
+			continue
+		}
+		row := table.Row{p.Layer, p.Part, "-", "-", "-", "-"}
+		if p.Cycles != 0 {
+			row[2], row[3] = fmt.Sprintf("%.0f", p.Cycles), fmt.Sprintf("%.1f", 100*p.Cycles/max(r.Cycles, 1))
+		}
+		if p.Joules != 0 {
+			row[4], row[5] = fmt.Sprintf("%.3g", 1e6*p.Joules), fmt.Sprintf("%.1f", 100*p.Joules/max(r.Joules, 1e-30))
+		}
+		t.AppendRow(row)
 	}
 	t.Render()
+	a.note("cycles -: the part works in the time of another (converters in that of the crossbar) or leaks all the time")
 	b := a.table("layer", "bound by", "cycles", "the bound alone")
 	for _, x := range r.Bounds {
 		b.AppendRow(table.Row{x.Layer, x.Bound, fmt.Sprintf("%.0f", x.Cycles), fmt.Sprintf("%.0f", x.BoundCycles)})

@@ -151,7 +151,7 @@ func (r *reporter) open() error {
 	}
 	r.builtin = examples.Sweep
 	var err error
-	if r.d, err = r.load(r.ctx, r.args); err != nil {
+	if r.d, err = r.loadEstimated(r.ctx, r.args); err != nil {
 		return err
 	}
 	if r.source == nil {
@@ -243,6 +243,9 @@ func (r *reporter) description(s *report.Section) error {
 const diagramDepth = 2
 
 func (r *reporter) diagram(s *report.Section) error {
+	if err := r.d.buildable(); err != nil {
+		return err
+	}
 	tile, err := lower.Chip(r.d.chip)
 	if err != nil {
 		return err
@@ -259,6 +262,9 @@ func (r *reporter) diagram(s *report.Section) error {
 var kindWords = map[string]string{"cell": "logic, synthesised", "macro": "analog macros, area model", "memory": "memories, area model"}
 
 func (r *reporter) area(s *report.Section) error {
+	if err := r.d.buildable(); err != nil {
+		return err
+	}
 	res, err := r.app.area(r.ctx, r.d, false)
 	if err != nil {
 		return err

@@ -194,7 +194,7 @@ func (a *app) loadSweep(ctx context.Context, args []string) (*config.Sweep, erro
 	default:
 		s, diags = config.LoadSweep(ctx, args[0], opts)
 	}
-	if err := a.show(diags); err != nil {
+	if err := a.show(diags.ForEstimates()); err != nil {
 		return nil, err
 	}
 	if s == nil {

@@ -41,16 +41,21 @@ func (l *loader) bank(n *node) *arch.Bank {
 	return b
 }
 
-// fitBank warns of converters that do not fit and refuses more cells than a host can hold.
-func (l *loader) fitBank(n, x, adc *node, p *arch.PIM) {
-	b := p.Bank
-	if pes := b.Count * b.TileRows * b.TileCols * b.PEs; pes*p.Crossbar.Rows*p.Crossbar.Cols > MaxCells {
-		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
-			Value: fmt.Sprintf("%d banks of %d x %d tiles of %d PEs of %d x %d = %s cells", b.Count, b.TileRows, b.TileCols, b.PEs,
-				p.Crossbar.Rows, p.Crossbar.Cols, thousands(int64(pes)*int64(p.Crossbar.Rows*p.Crossbar.Cols))),
-			Allowed:    fmt.Sprintf("banks x tiles x pes x rows x cols at most %s cells", thousands(MaxCells)),
-			Suggestion: fmt.Sprintf("at most %d PEs of this size fit", MaxCells/(p.Crossbar.Rows*p.Crossbar.Cols))})
+// fitCells tells of more cells than a host can hold.
+func (l *loader) fitCells(n *node, p *arch.PIM) {
+	each, pes := p.Crossbar.Rows*p.Crossbar.Cols, p.RowBlocks*p.ColBlocks
+	what, factors := fmt.Sprintf("%d x %d", p.RowBlocks, p.ColBlocks), "row_blocks x col_blocks"
+	if b := p.Bank; b != nil {
+		pes = b.Count * b.TileRows * b.TileCols * b.PEs
+		what, factors = fmt.Sprintf("%d x %d x %d x %d", b.Count, b.TileRows, b.TileCols, b.PEs), "banks x tiles x pes"
 	}
+	if pes*each <= MaxCells {
+		return
+	}
+	l.add(Warning, n.rng, Diagnostic{Summary: "Too many crossbar cells to build", In: n.in, Unbuildable: true,
+		Value:      fmt.Sprintf("%s crossbars of %d x %d = %s cells", what, p.Crossbar.Rows, p.Crossbar.Cols, thousands(int64(pes)*int64(each))),
+		Allowed:    fmt.Sprintf("to build, %s x rows x cols at most %s cells; to estimate, any number", factors, thousands(MaxCells)),
+		Suggestion: fmt.Sprintf("estimate and sweep take the chip as it is; to build, verify or run, at most %d crossbars of this size", MaxCells/each)})
 }
 
 // fitModel checks a program against banks: files, and room for every matrix of the model.

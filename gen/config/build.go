@@ -93,15 +93,8 @@ func (l *loader) pim(n *node) *arch.PIM {
 		Pos:   adc.pos(),
 	}}
 	p.Crossbar.Effects = l.effects(x, adc, p.Crossbar.ADC.Step)
-	if p.Bank = l.bank(n); p.Bank != nil {
-		l.fitBank(n, x, adc, p)
-	} else if cells := p.RowBlocks * p.ColBlocks * rows * cols; cells > MaxCells {
-		l.add(Error, n.rng, Diagnostic{Summary: "Too many crossbar cells", In: n.in,
-			Value:   fmt.Sprintf("%d x %d crossbars of %d x %d = %s cells", p.RowBlocks, p.ColBlocks, rows, cols, thousands(int64(cells))),
-			Allowed: fmt.Sprintf("row_blocks x col_blocks x rows x cols at most %s cells", thousands(MaxCells)),
-			Suggestion: fmt.Sprintf("at most %d crossbars of this size fit one tile",
-				MaxCells/(rows*cols))})
-	}
+	p.Bank = l.bank(n)
+	l.fitCells(n, p)
 	l.checkWithin(adc, "share", p.Crossbar.ADC.Share, x, "cols", cols)
 	l.checkWithin(adc, "rows", p.Crossbar.ADC.Rows, x, "rows", rows)
 	l.fitPIM(n, x, adc, p)

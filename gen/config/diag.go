@@ -39,6 +39,10 @@ type Diagnostic struct {
 	Allowed    string   `json:"allowed,omitempty"`    // what it may be
 	Suggestion string   `json:"suggestion,omitempty"` // what to do
 
+	// Unbuildable: a warning that is an error for whoever builds the hardware, and nothing for
+	// whoever only estimates it.
+	Unbuildable bool `json:"-"`
+
 	rng hcl.Range
 }
 
@@ -57,6 +61,22 @@ func (ds Diagnostics) Count(s Severity) int {
 		}
 	}
 	return n
+}
+
+// ForBuilding are the diagnostics for whoever builds the hardware.
+func (ds Diagnostics) ForBuilding() Diagnostics {
+	ds = slices.Clone(ds)
+	for i := range ds {
+		if ds[i].Unbuildable {
+			ds[i].Severity = Error
+		}
+	}
+	return ds
+}
+
+// ForEstimates are the diagnostics for whoever only estimates the hardware.
+func (ds Diagnostics) ForEstimates() Diagnostics {
+	return slices.DeleteFunc(slices.Clone(ds), func(d Diagnostic) bool { return d.Unbuildable })
 }
 
 // Render prints every diagnostic the way HCL does: headline, place, source excerpt with the

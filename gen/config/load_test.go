@@ -44,7 +44,7 @@ func TestExamplesLoadWithTheWarningsTheyAnnounce(t *testing.T) {
 		"tile":            nil,
 		"attention":       nil,
 		"attention_paper": nil,
-		"pocket":          {"Memory port narrower than the array needs"},
+		"pocket":          {"Memory port narrower than the array needs", "Too many crossbar cells to build"},
 		"paper":           {"ADC narrower than its rows: large sums clip"},
 		"odd": {"Columns per converter do not divide the crossbar's columns",
 			"Rows per conversion do not divide the crossbar's rows"},

@@ -95,10 +95,9 @@ var areaParts = []string{"adc", "dac", "cell", "sram_bit", "sram_fixed"}
 // quantityKinds say how a figure was come by.
 var quantityKinds = []string{"measured", "synthesised", "cited", "fitted", "assumed"}
 
-// MaxCells and MaxPEs bound the whole chip. Each range alone allows a chip of four
-// thousand million cells; what no host can simulate is a slip of the pen.
+// MaxCells and MaxPEs bound the whole chip beyond what the ranges of single attributes do.
 const (
-	MaxCells = 1 << 26 // crossbar cells of the tile, counted once a differential pair
+	MaxCells = 1 << 26 // crossbar cells of a chip that is built, counted once a differential pair; estimates take any number
 	MaxPEs   = 1 << 18 // PEs of the attention array
 )
 
