@@ -1,5 +1,30 @@
 package hw
 
+// engineTime is when an attention engine does its passes, with inputs that come when they come
+// and outputs that are taken as they are offered.
+type engineTime interface {
+	place() *position                           // of the last pass
+	pass(at int, first, store bool) (began int) // the next, offered in cycle at
+	outputs() []int                             // when the beats of the last pass were offered
+	over() int                                  // the last cycle in which that took an input
+}
+
+// arriving is the inputs of an engine.
+type arriving struct {
+	arrive func(stream, at int) int // when the next beat of an input is taken, at the earliest at; nil: at
+}
+
+// takes is the cycle in which the last of n beats of an input stream is taken, from the cycle
+// after at on.
+func (t *arriving) takes(stream, n, at int) int {
+	for range n {
+		if at++; t.arrive != nil {
+			at = t.arrive(stream, at)
+		}
+	}
+	return at
+}
+
 // PassCycles is Cycles of one pass over slots tokens that gives outputs, on an engine that has
 // nothing else to do: what a layer's attention takes in decode, where the next layer begins
 // when this one is done. It costs time in the number of heads only. With a memory port the
@@ -30,8 +55,22 @@ func (b Spread) PortCycles(slots int) int {
 
 // newTiming is an engine that was never used.
 func newTiming(b Spread) *timing {
-	return &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1}
+	return &timing{Spread: b, last: -1, query: -1, free: -1, norm: -1, offered: before, where: position{context: b.Context, layers: b.Layers}}
 }
+
+func (t *timing) place() *position { return &t.where }
+
+// pass is a block of its own.
+func (t *timing) pass(at int, first, store bool) (began int) {
+	t.where.begin(Beat{flag(first), flag(store), {0}})
+	t.given, t.offered = nil, at
+	t.passes = append(t.passes, passTime{slots: t.where.cnt, store: store})
+	t.block()
+	return t.began
+}
+
+func (t *timing) outputs() []int { return t.given }
+func (t *timing) over() int      { return t.wrote }
 
 // end is the number of cycles from the first on in which anything was done.
 func (t *timing) end() int {
@@ -49,4 +88,24 @@ func (t *timing) end() int {
 // normalisation, so that the sum in PassCycles' comment holds.
 func (b AttentionColumn) neverWaits(cnt int) bool {
 	return b.Heads >= 2 && !b.ConSmax && b.Rows+b.Cols >= 33 && b.Cols+min(cnt, b.HeadChannels) >= 10
+}
+
+// timedEngine is an attention engine whose time is known pass by pass.
+type timedEngine interface {
+	shapedEngine
+	time(arrive func(stream, at int) int) engineTime
+	PassCycles(slots int) int
+	ArrayCycles(slots int) int
+}
+
+func (b Spread) time(arrive func(stream, at int) int) engineTime {
+	t := newTiming(b)
+	t.arrive = arrive
+	return t
+}
+
+func (b AttentionColumn) time(arrive func(stream, at int) int) engineTime {
+	t := newColumnTime(b)
+	t.arrive = arrive
+	return t
 }

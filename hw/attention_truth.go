@@ -100,86 +100,12 @@ func (b AttentionColumn) PublishedCycles(cnt int) int { return b.ArrayCycles(cnt
 //
 // (the first head is loaded, the last fold drained and normalised) when the array never waits
 // for the softmax: with two heads or more, Rows + Cols >= 33 and Cols + min(cnt, HeadChannels)
-// >= 10. Elsewhere a recurrence over folds, columnTime: with B the cycle in which a fold
-// begins, its sums are copied at max(B + K + Rows + Cols - 2, last row of the fold before + 1),
-// where the next may begin, and rows leave from the next cycle on; outputs of a head begin 7
-// cycles after its last score at the earliest and are normalised 27 after its division begins.
-// With ConSmax each weight is there 5 cycles after its score, and R 3 after the last.
+// >= 10. Elsewhere the recurrence of columnTime.
 func (b AttentionColumn) PassCycles(cnt int) int {
 	if b.neverWaits(cnt) {
 		return b.ArrayCycles(cnt) + b.HeadChannels + (b.HeadChannels-1)%b.Rows + 7
 	}
 	return b.passRecurrence(cnt)
-}
-
-// passRecurrence is PassCycles for all cases, in time that grows with cnt.
-func (b AttentionColumn) passRecurrence(cnt int) int {
-	w := columnTime{AttentionColumn: b, cnt: cnt, free: 0, drained: -1, divided: -recipTime}
-	for h := range b.Heads {
-		w.scores(h)
-		if h > 0 {
-			w.outputs(h - 1)
-		}
-	}
-	w.outputs(b.Heads - 1)
-	return w.moved[0] + 3
-}
-
-// columnTime is the recurrence of a pass that begins in cycle 0.
-type columnTime struct {
-	AttentionColumn
-	cnt     int
-	free    int    // the next fold may begin
-	drained int    // the last row of the last fold left
-	weight  [2]int // weights of an even and an odd head are there
-	recip   [2]int // and their reciprocals
-	divided int    // the last division began
-	moved   [2]int // the last sum was normalised, and the one before it
-	read    int    // the last score was read by the softmax
-}
-
-// fold is a fold of inner dimension k whose first operands are there in cycle from, and that
-// has rows of sums for leave, which says when each leaves if it may from a cycle on.
-func (w *columnTime) fold(k, from, rows int, leave func(from int) int) {
-	begin := max(w.free, from)
-	w.free = max(begin+k+w.Rows+w.Cols-2, w.drained+1)
-	w.drained = w.free
-	for range rows {
-		w.drained = leave(w.drained + 1)
-	}
-	w.drained += w.Rows - rows
-}
-
-// written is when elements of query head h can enter the array at the earliest.
-func (w *columnTime) written(h int) int { return (h*w.KVHeads/w.Heads+1)*w.HeadChannels + 2 }
-
-func (w *columnTime) scores(h int) {
-	last, weight, t := 0, 0, 0
-	for row := 0; row < w.cnt; row += w.Rows {
-		w.fold(w.HeadChannels, w.written(h), min(w.Rows, w.cnt-row), func(from int) int {
-			last, weight = from, max(weight, from+5-t)
-			t++
-			return from
-		})
-	}
-	if w.ConSmax { // the first output fold takes weights as they come, as if all were there from then on
-		w.weight[h%2], w.recip[h%2] = weight, last+3
-		return
-	}
-	w.weight[h%2] = last + 7
-	w.read = max(w.read, last+1) + w.cnt
-	w.divided = max(w.read+4, w.divided+recipTime)
-	w.recip[h%2] = w.divided + recipTime
-}
-
-func (w *columnTime) outputs(h int) {
-	for row := 0; row < w.HeadChannels; row += w.Rows {
-		w.fold(w.cnt, max(w.written(h), w.weight[h%2]), min(w.Rows, w.HeadChannels-row), func(from int) int {
-			taken := max(from, w.moved[1]+1) // two sums wait at the most
-			w.moved[0], w.moved[1] = max(taken+1, w.moved[0]+1, w.recip[h%2]), w.moved[0]
-			return taken
-		})
-	}
 }
 
 // Cycles adds up the passes; one that only stores takes 1 + KVHeads * HeadChannels.

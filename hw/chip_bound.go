@@ -52,7 +52,7 @@ type bound struct {
 
 // exec adds an instruction; slots is what a pass attends to.
 func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
-	engine, unit := t.Attention.(Spread), t.Chip.unit()
+	engine, unit := t.Attention.(timedEngine), t.Chip.unit()
 	t.product(w.Kind.Op == isa.Attend)
 	switch w.Kind.Op {
 	case isa.Embed:

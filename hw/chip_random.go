@@ -17,28 +17,45 @@ func randomChip(r *rand.Rand) Block {
 }
 
 func triedChip(r *rand.Rand) Chip {
-	spread := randomSpread(r).(Spread)
-	for spread.Port > 0 || spread.Context > 5 || spread.Heads*spread.HeadChannels > 12 {
-		spread = randomSpread(r).(Spread)
-	}
+	engine := randomEngine(r)
+	heads, kvHeads, channels := engine.shape()
+	_, layers := engine.cached()
 	n := randomNorm(r, r.Intn(3) == 0)
-	b := Chip{Lanes: oddSize(r, 9), Buffers: 7 + r.Intn(3), Banks: 1 + r.Intn(2), Vocab: oddSize(r, 6), Attention: spread,
+	b := Chip{Lanes: oddSize(r, 9), Buffers: 7 + r.Intn(3), Banks: 1 + r.Intn(2), Vocab: oddSize(r, 6), Attention: engine,
 		Unit: VectorUnit{D: n.D, K: n.K, Shift: n.Shift, Center: n.Center, EmbShift: r.Intn(9)}}
 	if r.Intn(2) == 0 {
 		b.HeadLanes = oddSize(r, 12)
 	}
 	hidden := oddSize(r, 12)
-	q, kv := spread.Heads*spread.HeadChannels, spread.KVHeads*spread.HeadChannels
+	q, kv := heads*channels, kvHeads*channels
 	b.Vector = max(b.Unit.D, hidden, q) + r.Intn(3)
 	x := randomCrossbar(r, 9)
 	x.Weights = nil
 	b.Bank = Bank{Rows: oddSize(r, 2), Cols: oddSize(r, 2), Buffer: 2 + r.Intn(6), Crossbar: x, Act: Activation{Func: SquaredReLU, Shift: 1 + r.Intn(8)}}
 	b.placeRandom(r, []Shape{
 		{K: b.Unit.D, N: []int{q, kv, kv}}, {K: q, N: []int{b.Unit.D}}, {K: b.Unit.D, N: []int{hidden}}, {K: hidden, N: []int{b.Unit.D}},
-	}, spread.Layers)
-	b.Program = b.randomText(r, spread.Layers)
+	}, layers)
+	b.Program = b.randomText(r, layers)
 	b.Words = len(b.Program) + r.Intn(5)
 	return b
+}
+
+// randomEngine is a small attention engine.
+func randomEngine(r *rand.Rand) headEngine {
+	for {
+		var b Block = randomSpread(r)
+		if r.Intn(3) == 0 {
+			b = randomAttentionColumn(r)
+		}
+		engine := b.(headEngine)
+		heads, _, channels := engine.shape()
+		if s, spread := b.(Spread); spread && s.Port > 0 {
+			continue
+		}
+		if context, _ := engine.cached(); context <= 5 && heads*channels <= 12 {
+			return engine
+		}
+	}
 }
 
 // placeRandom gives each layer's operations random matrices, one after the other in the PEs of

@@ -24,10 +24,10 @@ func (b Chip) Steps(prompt, tokens, latency int) []ChipStep {
 	return t.steps
 }
 
-// Timed tells whether Cycles and Steps are known: for spread attention with the cache on chip.
+// Timed tells whether Cycles and Steps are known: with the cache on chip.
 func (b Chip) Timed() bool {
-	engine, ok := b.Attention.(Spread)
-	return ok && engine.Port == 0
+	engine, spread := b.Attention.(Spread)
+	return !spread || engine.Port == 0
 }
 
 // TokenSteps are the steps of the last token that a run wrote, and the cycle

@@ -143,7 +143,7 @@ func writes(t *testing.T, m *model.Model, b hw.Chip, prompt []int, text model.Go
 	if code := res.Out[1][0][0][0]; code != hw.RunEnded {
 		t.Fatalf("ended with %s", hw.ErrorCodes[code])
 	}
-	if _, spread := b.Attention.(hw.Spread); spread && stall == 0 {
+	if stall == 0 {
 		if want := b.Cycles([][]hw.Beat{feeds[0].Beats, feeds[1].Beats, nil, feeds[2].Beats}); res.Cycles != want {
 			t.Errorf("took %d cycles, want %d", res.Cycles, want)
 		}

@@ -33,8 +33,7 @@ type chipTime struct {
 	emb, y timed // rows to the vector unit, vectors to the output head
 	ys     *timedQueue
 
-	engine *timing
-	passed int            // the last pass began
+	engine engineTime
 	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
 	gears  [4]*timedGearbox
 	given  *timedQueue
@@ -58,9 +57,8 @@ func (c *commandTime) taken(at int) { c.lastButOne, c.last = c.last, at }
 
 func newChipTime(b Chip) *chipTime {
 	if !b.Timed() {
-		panic("hw: the time of a chip is known for spread attention with the cache on chip")
+		panic("hw: the time of a chip is known with the cache on chip")
 	}
-	engine := b.Attention.(Spread)
 	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, recip: before,
 		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}, note: func(string, int, int) {}}
 	cmd := func() *commandTime { return &commandTime{before, before} }
@@ -81,8 +79,7 @@ func newChipTime(b Chip) *chipTime {
 	if t.y = t.ys; b.RowLanes() != b.Lanes {
 		t.emb, t.y = newTimedGearbox(b.rowGear(), t.emb), newTimedGearbox(b.yGear(), t.y)
 	}
-	t.engine = newTiming(engine)
-	t.engine.arrive, t.engine.where = t.arrive, position{context: engine.Context, layers: engine.Layers}
+	t.engine = b.Attention.(timedEngine).time(t.arrive)
 	return t
 }
 
@@ -294,11 +291,6 @@ func (t *chipTime) project(bank, op, src, dst int) (complete int) {
 
 // arrive is when the attention engine takes the next beat of an input, from cycle at on.
 func (t *chipTime) arrive(stream, at int) int {
-	if stream == 0 {
-		t.passed = max(at, t.engine.token)
-		t.passes.taken(t.passed)
-		return t.passed
-	}
 	at = max(at, t.gears[stream].offered())
 	t.gears[stream].taken(at)
 	return at
@@ -319,25 +311,18 @@ func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
 		from, done := t.reader(r, src)
 		t.feeds[inputs[i]].put(from, ceilDiv(t.gears[inputs[i]].InLength, t.Lanes), done)
 	}
-	t.engine.token = offered
-	t.engine.decode(first, store)
-	began, to := max(t.passed, t.comes(readers[0], src)), t.engine.wrote+1
+	began := t.engine.pass(offered, first, store)
+	t.passes.taken(began)
+	began, to := max(began, t.comes(readers[0], src)), t.engine.over()+1
 	if !store {
 		heads, _, channels := t.Attention.(shapedEngine).shape()
-		t.given.put(&timedList{at: t.engine.given}, len(t.engine.given), nil)
-		t.engine.given = nil
+		given := t.engine.outputs()
+		t.given.put(&timedList{at: given}, len(given), nil)
 		t.write(writer, dst, []timed{t.out}, []int{ceilDiv(heads*channels, t.Lanes)})
 		to = t.written(writer) + 1
 	}
 	t.note(UnitAttention, began, to)
 	return max(told, moved)
-}
-
-// decode is the next pass, a block of its own.
-func (t *timing) decode(first, store bool) {
-	t.where.begin(Beat{flag(first), flag(store), {0}})
-	t.passes = append(t.passes, passTime{slots: t.where.cnt, store: store})
-	t.block()
 }
 
 // requestTime is a request to the memory: when it was made, and when it can be answered.
@@ -435,8 +420,7 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 
 // Cycles follows the program instruction by instruction: each waits for its unit's place and
 // for the switch's scoreboard, and what units do follows from when their operands come. It is
-// known for spread attention with the cache on chip, and programs that ask for rows of the
-// embedding table before they use them.
+// known for programs that ask for rows of the embedding table before they use them.
 // Rows of the table always lie ready; see CyclesBehind.
 func (b Chip) Cycles(in [][]Beat) int { return b.followed(in, newChipTime(b)) }
 

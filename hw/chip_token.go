@@ -57,8 +57,9 @@ func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
 	const warm = 3 // tokens: of the first two nothing is left
 	t := newChipTime(b).behind(latency)
 	tokens := min(slots, warm)
-	if before := min(slots-tokens, t.engine.Context); before > 0 {
-		t.engine.where.slot, t.engine.where.cnt = before-1, before
+	at := t.engine.place()
+	if before := min(slots-tokens, at.context); before > 0 {
+		at.slot, at.cnt = before-1, before
 	}
 	var out TokenTime
 	given := 0
@@ -74,7 +75,7 @@ func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
 		if serial && len(t.steps) > steps {
 			t.now = max(t.now, t.steps[steps].Last+2)
 		}
-		least.exec(r, w, t.engine.where.cnt)
+		least.exec(r, w, at.cnt)
 		if w.Kind.Op == isa.Emit {
 			if now := t.now - 2; len(s.out[seqToken]) < tokens-1 {
 				given, out.Busy = now, nil

@@ -4,6 +4,7 @@ import (
 	"math/rand"
 	"testing"
 
+	"ohmloom/gen/model"
 	"ohmloom/hw"
 	"ohmloom/ir"
 	"ohmloom/verify/drive"
@@ -56,15 +57,26 @@ func TestCyclesOfChipsBehindAMemoryOfFixedLatency(t *testing.T) {
 // a prompt of any length.
 func TestTokenTimeIsWhatTheRTLTakes(t *testing.T) {
 	m, g := open(t, "nano")
-	b := nanoChips(t, m)[0]
+	for i, b := range nanoChips(t, m) {
+		prompts, latencies := []int{1, 9}, []int{0, 40}
+		if i > 0 {
+			prompts, latencies = prompts[:1], latencies[1:]
+		}
+		tokensTake(t, m, g, b, prompts, latencies)
+	}
+}
+
+// tokensTake compares the time of the second and third token of a chip for each prompt and latency.
+func tokensTake(t *testing.T, m *model.Model, g *model.Golden, b hw.Chip, prompts, latencies []int) {
+	t.Helper()
 	module := b.Build(hw.NewLib(nil))
 	e, err := engines[0](ir.NewDesign(module))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	for _, prompt := range []int{1, 9} {
-		for _, latency := range []int{0, 40} {
+	for _, prompt := range prompts {
+		for _, latency := range latencies {
 			if err := e.Power(3, b.Image(module.Name)); err != nil {
 				t.Fatal(err)
 			}

@@ -227,9 +227,10 @@ type timing struct {
 	freed []int // when each head left the buffers, all blocks
 	given []int // when each beat of y was offered, all blocks
 
-	arrive func(stream, at int) int // when the next beat of an input is taken, at the earliest at; nil: at
-	token  int                      // the next pass is offered, for arrive
-	where  position
+	arriving
+	where   position
+	offered int // the next pass is not before
+	began   int // the last one did
 
 	// Of the present block.
 	passes []passTime
@@ -249,17 +250,6 @@ type passTime struct {
 	reuses bool // its slot was in use before
 }
 
-// takes is the cycle in which the last of n beats of an input stream is taken, from the cycle
-// after at on.
-func (t *timing) takes(stream, n, at int) int {
-	for range n {
-		if at++; t.arrive != nil {
-			at = t.arrive(stream, at)
-		}
-	}
-	return at
-}
-
 // Cycles follows the schedule operation by operation: the array takes QK of the next head as
 // soon as its q and k are in, else AV of the next head whose weights are; the rest is
 // latency. With A and B the array's cycles for QK and AV of a head, H heads, everything
@@ -273,7 +263,6 @@ func (t *timing) takes(stream, n, at int) int {
 // time of the one before: H (A + B) more for each.
 func (b Spread) Cycles(in [][]Beat) int {
 	t := newTiming(b)
-	t.where = position{context: b.Context, layers: b.Layers}
 	at := &t.where
 	for i, beat := range in[0] {
 		layer, before := at.layer, at.cnt
@@ -307,11 +296,11 @@ func (t *timing) supply() (keys, values int, ok bool) {
 			if older >= 0 && len(t.groups) < (older+1)*t.KVHeads {
 				return 0, 0, false
 			}
-			t.wrote = t.takes(0, 1, t.wrote)
+			t.wrote = max(t.wrote+1, t.offered)
 			if older >= 0 {
 				t.wrote = max(t.wrote, t.groups[(older+1)*t.KVHeads-1]+1)
 			}
-			t.head = 0
+			t.head, t.began = 0, t.wrote
 			if !p.store {
 				t.begins, t.slots = append(t.begins, t.wrote), append(t.slots, p.slots)
 			}

@@ -22,7 +22,7 @@ type Whole struct {
 const maxSteps = 1 << 16
 
 // wholeOf is the whole chip that c describes, or nil where its time is not known: it has no
-// sequencer, its cache is not on chip, its engine is not a spread one, or its model is gated.
+// sequencer, its cache is not on chip, or its model is gated.
 func wholeOf(c *arch.Chip) (*Whole, error) {
 	if c.Sequencer == nil || c.Model == nil || c.Model.Gated || c.Attention.Layers != c.Model.Layers {
 		return nil, nil
@@ -126,5 +126,5 @@ func (h *Hardware) latencyError(m arch.Model, tokens int, o Options) error {
 	if o.Latency == 0 || h.exact(m, tokens, o) {
 		return nil
 	}
-	return fmt.Errorf("the latency of the external memory counts in the time of a whole chip, with a sequencer, spread attention and the KV cache on chip, that runs the model it is described for; chip %q does not", h.Name)
+	return fmt.Errorf("the latency of the external memory counts in the time of a whole chip, with a sequencer and the KV cache on chip, that runs the model it is described for; chip %q does not", h.Name)
 }
