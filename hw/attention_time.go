@@ -6,23 +6,32 @@ type engineTime interface {
 	place() *position                           // of the last pass
 	pass(at int, first, store bool) (began int) // the next, offered in cycle at
 	outputs() []int                             // when the beats of the last pass were offered
-	over() int                                  // the last cycle in which that took an input
+	over() int                                  // the last cycle in which that took an input, with a memory port made a request
 }
 
+// arrival is when the next beat of an input of an engine is there, at the earliest in cycle at;
+// the engine takes it so many cycles later.
+type arrival func(stream, at, later int) int
+
 // arriving is the inputs of an engine.
-type arriving struct {
-	arrive func(stream, at int) int // when the next beat of an input is taken, at the earliest at; nil: at
-}
+type arriving struct{ arrive arrival } // nil: they are always there
 
 // takes is the cycle in which the last of n beats of an input stream is taken, from the cycle
 // after at on.
 func (t *arriving) takes(stream, n, at int) int {
 	for range n {
-		if at++; t.arrive != nil {
-			at = t.arrive(stream, at)
-		}
+		at = t.holds(stream, 1, at)
 	}
 	return at
+}
+
+// holds is the cycle in which the next beat is taken by one who uses it for n cycles, from the
+// cycle after at on, and then takes it.
+func (t *arriving) holds(stream, n, at int) int {
+	if at++; t.arrive != nil {
+		at = t.arrive(stream, at, n-1)
+	}
+	return at + n - 1
 }
 
 // PassCycles is Cycles of one pass over slots tokens that gives outputs, on an engine that has
@@ -30,9 +39,11 @@ func (t *arriving) takes(stream, n, at int) int {
 // when this one is done. It costs time in the number of heads only. With a memory port the
 // keys of the first KV head are there, but for the token's, because they came after the pass
 // before, and those for the pass after are asked for.
-func (b Spread) PassCycles(slots int) int {
+func (b Spread) PassCycles(slots int) int { return b.passBehind(slots, 0) }
+
+func (b Spread) passBehind(slots, latency int) int {
 	t := newTiming(b)
-	t.early = b.Port > 0
+	t.early, t.latency = b.Port > 0, latency
 	t.passes = []passTime{{slots: slots}}
 	t.block()
 	return t.end()
@@ -93,18 +104,19 @@ func (b AttentionColumn) neverWaits(cnt int) bool {
 // timedEngine is an attention engine whose time is known pass by pass.
 type timedEngine interface {
 	shapedEngine
-	time(arrive func(stream, at int) int) engineTime
-	PassCycles(slots int) int
+	time(arrive arrival, latency int) engineTime // behind a memory that answers latency + 1 cycles later, if it has a port
+	passBehind(slots, latency int) int           // PassCycles behind such a memory
 	ArrayCycles(slots int) int
+	PortCycles(slots int) int
 }
 
-func (b Spread) time(arrive func(stream, at int) int) engineTime {
+func (b Spread) time(arrive arrival, latency int) engineTime {
 	t := newTiming(b)
-	t.arrive = arrive
+	t.arrive, t.latency = arrive, latency
 	return t
 }
 
-func (b AttentionColumn) time(arrive func(stream, at int) int) engineTime {
+func (b AttentionColumn) time(arrive arrival, _ int) engineTime {
 	t := newColumnTime(b)
 	t.arrive = arrive
 	return t

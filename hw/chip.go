@@ -141,6 +141,12 @@ func (b Chip) Streams() (in, out []Stream) {
 	return append(in, engineIn[4:]...), append(out, engineOut[1:]...)
 }
 
+// external reports that keys and values are in external memory, behind streams of the engine.
+func (b Chip) external() bool {
+	_, out := b.Attention.Streams()
+	return len(out) > 1
+}
+
 func (b Chip) Build(lib *Lib) *ir.Module {
 	must(b)
 	doc := fmt.Sprintf("Accelerator of %d PIM banks and an attention engine, %d elements a cycle between them, run by a program.", b.Banks, b.Lanes)

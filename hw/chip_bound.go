@@ -5,9 +5,9 @@ import "ohmloom/hw/isa"
 // TokenBound is what a token takes at least on a chip of given sizes, in cycles.
 //
 // Each kind of unit has its work: the crossbars of a bank their conversions, the attention array
-// its QK and AV, the output head the rows of the embedding table as they come from memory. A chip
-// that has many tokens to work on could keep the slowest of them busy all the time. One that
-// writes text cannot: token t+1 begins with token t, layer n+1 with what layer n gives, and in a
+// its QK and AV, the output head the rows of the embedding table as they come from memory, a
+// memory port the keys and values. A chip that has many tokens to work on could keep the slowest
+// of them busy all the time. One that writes text cannot: token t+1 begins with token t, layer n+1 with what layer n gives, and in a
 // layer each of
 //
 //	norm, W_Q W_K W_V, attention, W_O, norm, W_X, W_I
@@ -30,11 +30,12 @@ type TokenBound struct {
 	Crossbars int // conversions of the busiest bank
 	Array     int // QK and AV of all layers
 	Memory    int // beats of the embedding table
+	Cache     int // beats of the memory port of the attention engine, all layers
 	Chain     int
 }
 
 // Slowest is the work of the slowest unit.
-func (t TokenBound) Slowest() int { return max(t.Crossbars, t.Array, t.Memory) }
+func (t TokenBound) Slowest() int { return max(t.Crossbars, t.Array, t.Memory, t.Cache) }
 
 // switchTime is the cycles from the one in which a vector's last beat is written to the one in
 // which a reader is offered it.
@@ -43,11 +44,11 @@ const switchTime = 2
 // bound adds up the terms of a token's bound, instruction by instruction.
 type bound struct {
 	Chip
-	banks          []int
-	array, memory  int
-	steps, latency int
-	held           Shape // of an operation whose place in the chain the next instruction tells
-	bank           Bank
+	banks                []int
+	array, memory, cache int
+	steps, latency       int
+	held                 Shape // of an operation whose place in the chain the next instruction tells
+	bank                 Bank
 }
 
 // exec adds an instruction; slots is what a pass attends to.
@@ -69,8 +70,9 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 		t.banks[i] += t.bank.pe().Conversions()
 	case isa.Attend:
 		if w.Value(isa.Store) == 0 {
-			t.steps += engine.PassCycles(slots) - 1 + switchTime
+			t.steps += engine.passBehind(slots, t.latency) - 1 + switchTime
 			t.array += engine.ArrayCycles(slots)
+			t.cache += engine.PortCycles(slots)
 		}
 	case isa.Head:
 		rows := t.Vocab * t.head().Beats()
@@ -93,7 +95,7 @@ func (t *bound) product(attends bool) {
 }
 
 func (t *bound) sum() TokenBound {
-	b := TokenBound{Array: t.array, Memory: t.memory}
+	b := TokenBound{Array: t.array, Memory: t.memory, Cache: t.cache}
 	for _, c := range t.banks {
 		b.Crossbars = max(b.Crossbars, c)
 	}

@@ -49,9 +49,6 @@ func randomEngine(r *rand.Rand) headEngine {
 		}
 		engine := b.(headEngine)
 		heads, _, channels := engine.shape()
-		if s, spread := b.(Spread); spread && s.Port > 0 {
-			continue
-		}
 		if context, _ := engine.cached(); context <= 5 && heads*channels <= 12 {
 			return engine
 		}
@@ -153,5 +150,8 @@ func chipWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 		rows += int(beat[1][0])
 	}
 	in[3] = RandomBeats(r, streams[3], rows*b.head().Beats(), extreme)
+	if b.external() {
+		in = append(in, b.Fills(in))
+	}
 	return in
 }

@@ -24,12 +24,6 @@ func (b Chip) Steps(prompt, tokens, latency int) []ChipStep {
 	return t.steps
 }
 
-// Timed tells whether Cycles and Steps are known: with the cache on chip.
-func (b Chip) Timed() bool {
-	engine, spread := b.Attention.(Spread)
-	return !spread || engine.Port == 0
-}
-
 // TokenSteps are the steps of the last token that a run wrote, and the cycle
 // in which the one before was given, or -1.
 func TokenSteps(steps []ChipStep) (last []ChipStep, before int) {
@@ -45,6 +39,7 @@ func TokenSteps(steps []ChipStep) (last []ChipStep, before int) {
 func (t *chipTime) behind(latency int) *chipTime {
 	t.memory = &timedMemory{latency: latency}
 	t.row = newTimedSlice(t.memory)
+	t.engine = t.Attention.(timedEngine).time(t.arrive, latency)
 	return t
 }
 

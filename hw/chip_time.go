@@ -56,9 +56,6 @@ func (c *commandTime) send(at int) (taken, offered int) {
 func (c *commandTime) taken(at int) { c.lastButOne, c.last = c.last, at }
 
 func newChipTime(b Chip) *chipTime {
-	if !b.Timed() {
-		panic("hw: the time of a chip is known with the cache on chip")
-	}
 	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, recip: before,
 		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}, note: func(string, int, int) {}}
 	cmd := func() *commandTime { return &commandTime{before, before} }
@@ -79,7 +76,7 @@ func newChipTime(b Chip) *chipTime {
 	if t.y = t.ys; b.RowLanes() != b.Lanes {
 		t.emb, t.y = newTimedGearbox(b.rowGear(), t.emb), newTimedGearbox(b.yGear(), t.y)
 	}
-	t.engine = b.Attention.(timedEngine).time(t.arrive)
+	t.engine = b.Attention.(timedEngine).time(t.arrive, 0)
 	return t
 }
 
@@ -289,10 +286,11 @@ func (t *chipTime) project(bank, op, src, dst int) (complete int) {
 	return max(told, moved)
 }
 
-// arrive is when the attention engine takes the next beat of an input, from cycle at on.
-func (t *chipTime) arrive(stream, at int) int {
+// arrive is when the next beat of an input of the attention engine is there, from cycle at on,
+// which takes it so many cycles later.
+func (t *chipTime) arrive(stream, at, later int) int {
 	at = max(at, t.gears[stream].offered())
-	t.gears[stream].taken(at)
+	t.gears[stream].taken(at + later)
 	return at
 }
 
@@ -313,6 +311,9 @@ func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
 	}
 	began := t.engine.pass(offered, first, store)
 	t.passes.taken(began)
+	if t.external() {
+		t.end = max(t.end, t.engine.over()+1)
+	}
 	began, to := max(began, t.comes(readers[0], src)), t.engine.over()+1
 	if !store {
 		heads, _, channels := t.Attention.(shapedEngine).shape()

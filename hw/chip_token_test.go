@@ -14,9 +14,13 @@ import (
 func behind(b hw.Chip, latency int, feeds []drive.Feed) []drive.Feed {
 	beats := (b.Unit.D + b.RowLanes() - 1) / b.RowLanes()
 	for i := range feeds {
-		if feeds[i].Name == "row" {
+		switch feeds[i].Name {
+		case "row":
 			feeds[i].Answers = &drive.Answers{To: "fetch", Latency: latency + 1,
 				Beats: func(request hw.Beat) int { return int(request[1][0]) * beats }}
+		case "fill":
+			feeds[i].Answers = &drive.Answers{To: "mem", Latency: latency + 1,
+				Beats: func(request hw.Beat) int { return 1 - int(request[0][0]) }}
 		}
 	}
 	return feeds

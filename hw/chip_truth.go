@@ -16,6 +16,7 @@ type machine struct {
 	runs    [][]int // of each op of each bank
 	state   uint32  // of the sampler's generator
 	tokens  []Beat  // drawn
+	passes  []Pass  // of the attention engine, when its cache is in external memory
 }
 
 // headEngine is an attention engine that tells its cache and what it makes of one head.
@@ -118,6 +119,15 @@ func low(v []int64) []int64 {
 	return out
 }
 
+// bytes is v as int8.
+func bytes(v []int64) []int8 {
+	out := make([]int8, len(v))
+	for i, x := range v {
+		out[i] = int8(x)
+	}
+	return out
+}
+
 func (k *machine) attend(first, store bool, src, dst int) {
 	engine := k.Attention.(headEngine)
 	heads, kvHeads, channels := engine.shape()
@@ -128,6 +138,13 @@ func (k *machine) attend(first, store bool, src, dst int) {
 		return all
 	}
 	layer := k.at.begin(Beat{flag(first), flag(store), {0}})
+	if k.external() {
+		pass := Pass{First: first, Store: store, K: bytes(k.buffers[src+1][:kvHeads*channels]), V: bytes(k.buffers[src+2][:kvHeads*channels])}
+		if !store {
+			pass.Q = bytes(k.buffers[src][:heads*channels])
+		}
+		k.passes = append(k.passes, pass)
+	}
 	base := layer * k.at.context
 	k.keys[base+k.at.slot], k.values[base+k.at.slot] = split(k.buffers[src+1]), split(k.buffers[src+2])
 	if store {
@@ -168,17 +185,28 @@ func (k *machine) draw(r *sequenceRun, y []int64) {
 
 // Arithmetic interprets the program on vectors, for each command.
 func (b Chip) Arithmetic(in [][]Beat) [][]Beat {
-	s := b.interpret(in, nil)
+	s, k := b.interpret(in, nil)
 	var fetch []Beat
 	for _, beat := range s.out[seqFetch] {
 		fetch = append(fetch, beat[:2])
 	}
-	return [][]Beat{s.out[seqToken], s.out[seqDone], fetch}
+	out := [][]Beat{s.out[seqToken], s.out[seqDone], fetch}
+	if b.external() {
+		out = append(out, k.Attention.Arithmetic(k.Attention.Beats(k.passes))[1])
+	}
+	return out
+}
+
+// Fills is what an external memory answers that holds keys and values: stream fill for the other
+// inputs.
+func (b Chip) Fills(in [][]Beat) []Beat {
+	_, k := b.interpret(in, nil)
+	return k.Attention.Beats(k.passes)[4]
 }
 
 // interpret runs the sequencer's interpreter and the machine side by side, and the clock if
 // there is one.
-func (b Chip) interpret(in [][]Beat, clock *chipTime) *sequence {
+func (b Chip) interpret(in [][]Beat, clock *chipTime) (*sequence, *machine) {
 	k := newMachine(b, in[3])
 	prompt := in[1]
 	s := newSequence(b.sequencer().with(in[2]), func() Beat {
@@ -197,5 +225,5 @@ func (b Chip) interpret(in [][]Beat, clock *chipTime) *sequence {
 	for _, cmd := range in[0] {
 		s.run(cmd)
 	}
-	return s
+	return s, k
 }

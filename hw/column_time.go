@@ -44,6 +44,11 @@ func newColumnTime(b AttentionColumn) *columnTime {
 	return w
 }
 
+func (b AttentionColumn) passBehind(slots, _ int) int { return b.PassCycles(slots) }
+
+// PortCycles is 0: keys and values are on chip.
+func (b AttentionColumn) PortCycles(int) int { return 0 }
+
 // passRecurrence is PassCycles for all cases.
 func (b AttentionColumn) passRecurrence(cnt int) int {
 	w := newColumnTime(b)

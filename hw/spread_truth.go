@@ -229,6 +229,7 @@ type timing struct {
 
 	arriving
 	where   position
+	latency int // of the memory behind the port
 	offered int // the next pass is not before
 	began   int // the last one did
 
@@ -277,11 +278,14 @@ func (b Spread) Cycles(in [][]Beat) int {
 }
 
 // writeTime is the cycles to take a KV head's k and v.
-func (b Spread) writeTime() int {
+func (b Spread) writeTime() int { return b.kChunks() + b.vRounds()*b.valueBeats() }
+
+// valueBeats is the cycles for a beat of v: with a port one a beat of the memory.
+func (b Spread) valueBeats() int {
 	if b.Port > 0 {
-		return b.kChunks() + b.vRounds()*b.portParts()
+		return b.portParts()
 	}
-	return b.kChunks() + b.vRounds()
+	return 1
 }
 
 // supply gives, KV head after KV head of the passes that give outputs, when the last of its
@@ -318,18 +322,13 @@ func (t *timing) supply() (keys, values int, ok bool) {
 			}
 			if p.store {
 				t.early = false
-				if t.head++; t.Port > 0 {
-					t.wrote += t.writeTime()
-				} else {
-					t.wrote = t.takes(3, t.vRounds(), t.takes(2, t.kChunks(), t.wrote))
-				}
+				t.head++
+				t.write()
 				continue
 			}
 			if t.Port == 0 {
 				t.head++
-				keys = t.takes(2, t.kChunks(), t.wrote)
-				t.wrote = t.takes(3, t.vRounds(), keys)
-				return keys, t.wrote, true
+				return t.write(), t.wrote, true
 			}
 			from := 0
 			if older := (len(t.begins)-1)*t.KVHeads + t.head - portHeads; older >= 0 {
@@ -342,12 +341,23 @@ func (t *timing) supply() (keys, values int, ok bool) {
 			if t.head++; t.early {
 				t.early, words = false, 1
 			}
-			keys = max(t.wrote+t.writeTime(), from) + words*t.kChunks()*t.portParts()
+			t.write()
+			keys = max(t.wrote, from) + words*t.kChunks()*t.portParts()
 			t.wrote = keys + ceilDiv(p.slots, t.Rows)*t.vRounds()*t.portParts()
-			return keys + 2, t.wrote + 2, true
+			return keys + t.latency + 2, t.wrote + t.latency + 2, true
 		}
 	}
 	return 0, 0, false
+}
+
+// write takes the token's k and v of a KV head; it gives when the last of k was taken.
+func (t *timing) write() (keys int) {
+	keys = t.takes(2, t.kChunks(), t.wrote)
+	t.wrote = keys
+	for range t.vRounds() {
+		t.wrote = t.holds(3, t.valueBeats(), t.wrote)
+	}
+	return keys
 }
 
 // block is the passes of a block in a layer.

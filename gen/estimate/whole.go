@@ -21,14 +21,14 @@ type Whole struct {
 // maxSteps bounds what following a chip's time may cost: passes through a layer.
 const maxSteps = 1 << 16
 
-// wholeOf is the whole chip that c describes, or nil where its time is not known: it has no
-// sequencer, its cache is not on chip, or its model is gated.
+// wholeOf is the whole chip that c describes, or nil where it is none: it has no sequencer, or
+// its model is gated.
 func wholeOf(c *arch.Chip) (*Whole, error) {
 	if c.Sequencer == nil || c.Model == nil || c.Model.Gated || c.Attention.Layers != c.Model.Layers {
 		return nil, nil
 	}
 	chip, err := compile.Shaped(c, func(_ string, out, _ int) hw.BankMatrix { return hw.BankMatrix{Weights: make([][]int8, out)} })
-	if err != nil || !chip.Timed() {
+	if err != nil {
 		return nil, err
 	}
 	return &Whole{chip, *c.Model}, nil
@@ -126,5 +126,5 @@ func (h *Hardware) latencyError(m arch.Model, tokens int, o Options) error {
 	if o.Latency == 0 || h.exact(m, tokens, o) {
 		return nil
 	}
-	return fmt.Errorf("the latency of the external memory counts in the time of a whole chip, with a sequencer and the KV cache on chip, that runs the model it is described for; chip %q does not", h.Name)
+	return fmt.Errorf("the latency of the external memory counts in the time of a whole chip, with a sequencer, that runs the model it is described for; chip %q does not", h.Name)
 }
