@@ -46,9 +46,14 @@ type bound struct {
 	Chip
 	banks                []int
 	array, memory, cache int
-	steps, latency       int
-	held                 Shape // of an operation whose place in the chain the next instruction tells
-	bank                 Bank
+	steps                int
+	Conditions
+	held Shape // of an operation whose place in the chain the next instruction tells
+	bank Bank
+}
+
+func newBound(b Chip, c Conditions) bound {
+	return bound{Chip: b, banks: make([]int, b.Banks), Conditions: c}
 }
 
 // exec adds an instruction; slots is what a pass attends to.
@@ -57,7 +62,7 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 	t.product(w.Kind.Op == isa.Attend)
 	switch w.Kind.Op {
 	case isa.Embed:
-		t.steps += t.latency + 4
+		t.steps += t.Latency + 4
 	case isa.Load:
 		t.steps += t.head().Beats()
 	case isa.Norm:
@@ -70,14 +75,14 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 		t.banks[i] += t.bank.pe().Conversions()
 	case isa.Attend:
 		if w.Value(isa.Store) == 0 {
-			t.steps += engine.passBehind(slots, t.latency) - 1 + switchTime
+			t.steps += engine.passBehind(slots, t.Latency) - 1 + switchTime
 			t.array += engine.ArrayCycles(slots)
 			t.cache += engine.PortCycles(slots)
 		}
 	case isa.Head:
 		rows := t.Vocab * t.head().Beats()
 		t.memory += rows
-		t.steps += rows + 3 + 1 // sampler
+		t.steps += rows + 3 + t.sampler().drawing(t.Sampled)
 	}
 }
 

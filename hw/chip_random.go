@@ -99,6 +99,12 @@ func (b *Chip) randomText(r *rand.Rand, layers int) []uint32 {
 	loop := len(p.Words)
 	say(isa.Norm, y)
 	mvm(0, y, qkv, 3)
+	switch r.Intn(4) { // another pass, of the next layer
+	case 0:
+		say(isa.Attend, 0, qkv, 1)
+	case 1:
+		say(isa.Attend, h, qkv, 0)
+	}
 	say(isa.Attend, o, qkv, 0)
 	mvm(1, o, a, 1)
 	say(isa.Add, a)

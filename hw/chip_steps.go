@@ -8,19 +8,32 @@ type ChipStep struct {
 	Last int // the cycle of its last beat: written into the switch or the residual stream, or the token drawn or given
 }
 
+// Conditions of a run.
+type Conditions struct {
+	// Latency is that of the external memory: it offers the first beat of an answer Latency + 1
+	// cycles after it took the request, and the rest one a cycle; answers follow one another
+	// without a gap. Rows of the embedding table and, with a memory port of the attention engine,
+	// keys and values come from such a memory each.
+	Latency int
+	Sampled bool // tokens are drawn; else greedy
+}
+
+// command is one of a run of so many tokens, fresh in a new sequence.
+func (c Conditions) command(tokens int, fresh bool) Beat {
+	return Beat{{0}, {uint64(tokens)}, {0}, flag(fresh), flag(c.Sampled), {0}, {0}, {0}}
+}
+
 // Steps follows a run by the chip's own time, without looking at data: a prompt of so many
-// tokens, then so many greedy ones, as Cycles does and under the same conditions. The command
-// is taken in cycle 0. The external memory offers the first beat of an answer latency + 1
-// cycles after it took the request, and the rest one a cycle; answers follow one another
-// without a gap. Matrices need no more than their sizes. It costs time in the beats that move.
-func (b Chip) Steps(prompt, tokens, latency int) []ChipStep {
-	t := newChipTime(b).behind(latency)
+// tokens, then so many that are written, as Cycles does. The command is taken in cycle 0. Matrices
+// need no more than their sizes. It costs time in the beats that move.
+func (b Chip) Steps(prompt, tokens int, c Conditions) []ChipStep {
+	t := newChipTime(b).behind(c.Latency)
 	s := newSequence(b.sequencer(), func() Beat {
 		prompt--
 		return Beat{{0}, flag(prompt == 0)}
 	}, func() Beat { return Beat{{0}} })
 	s.exec, s.ends, s.most = t.exec, t.ends, 1<<62
-	s.run(Beat{{0}, {uint64(tokens)}, {0}, {1}, {0}, {0}, {0}, {0}})
+	s.run(c.command(tokens, true))
 	return t.steps
 }
 

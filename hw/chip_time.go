@@ -410,10 +410,7 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 		logit = max(logit+1, rows[(v+1)*beats-1]+3)
 	}
 	t.note(UnitHead, filled+1, logit)
-	token := logit + 1
-	if sampled {
-		token += 2*t.Vocab + 11
-	}
+	token := logit + t.sampler().drawing(sampled)
 	t.note(UnitSampler, logit, token)
 	t.drawn = append(t.drawn, token)
 	return max(told, moved)

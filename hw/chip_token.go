@@ -37,25 +37,24 @@ const (
 // UnitBank is bank i, from the begin of an operation to its last result in the buffer.
 func UnitBank(i int) string { return fmt.Sprintf("bank %d", i) }
 
-// TokenTime is the time of a greedy token that attends to slots tokens, itself among them, by the
-// program from address 0 on: what the hardware takes when the host takes tokens at once, with a
-// memory like that of Steps. With slots = 1 time begins with the command; beyond the size of the
-// ring slots makes no difference. It costs time in the beats of three tokens, and is known where
-// Timed is; a program that ends before that token is an error.
-func (b Chip) TokenTime(slots, latency int) (TokenTime, error) {
-	out, err := b.follow(slots, latency, false)
+// TokenTime is the time of a token that attends to slots tokens, itself among them, by the
+// program from address 0 on: what the hardware takes when the host takes tokens at once. With
+// slots = 1 time begins with the command; beyond the size of the ring slots makes no difference.
+// It costs time in the beats of three tokens; a program that ends before that token is an error.
+func (b Chip) TokenTime(slots int, c Conditions) (TokenTime, error) {
+	out, err := b.follow(slots, c, false)
 	if err == nil {
 		var serial TokenTime
-		serial, err = b.follow(slots, latency, true)
+		serial, err = b.follow(slots, c, true)
 		out.Serial = serial.Cycles
 	}
 	return out, err
 }
 
 // follow follows a few tokens, of which the last is TokenTime's.
-func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
+func (b Chip) follow(slots int, c Conditions, serial bool) (TokenTime, error) {
 	const warm = 3 // tokens: of the first two nothing is left
-	t := newChipTime(b).behind(latency)
+	t := newChipTime(b).behind(c.Latency)
 	tokens := min(slots, warm)
 	at := t.engine.place()
 	if before := min(slots-tokens, at.context); before > 0 {
@@ -63,7 +62,7 @@ func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
 	}
 	var out TokenTime
 	given := 0
-	least := bound{Chip: b, banks: make([]int, b.Banks), latency: latency}
+	least := newBound(b, c)
 	s := newSequence(b.sequencer(), func() Beat { return Beat{{0}, flag(true)} }, func() Beat { return Beat{{0}} })
 	s.most = 1 << 20
 	s.exec = func(r *sequenceRun, w isa.Word) {
@@ -79,13 +78,13 @@ func (b Chip) follow(slots, latency int, serial bool) (TokenTime, error) {
 		if w.Kind.Op == isa.Emit {
 			if now := t.now - 2; len(s.out[seqToken]) < tokens-1 {
 				given, out.Busy = now, nil
-				least = bound{Chip: b, banks: make([]int, b.Banks), latency: latency}
+				least = newBound(b, c)
 			} else {
 				out.Cycles, out.Bound = now-given, least.sum()
 			}
 		}
 	}
-	if s.run(Beat{{0}, {uint64(tokens)}, {0}, {0}, {0}, {0}, {0}, {0}}); out.Cycles == 0 {
+	if s.run(c.command(tokens, false)); out.Cycles == 0 {
 		return TokenTime{}, fmt.Errorf("chip: the program ends before it has given %d tokens", tokens)
 	}
 	return out, nil

@@ -1,11 +1,15 @@
 package hw_test
 
 import (
+	"fmt"
 	"math/rand"
+	"os"
+	"slices"
 	"testing"
 
 	"ohmloom/gen/model"
 	"ohmloom/hw"
+	"ohmloom/hw/isa"
 	"ohmloom/ir"
 	"ohmloom/verify/drive"
 )
@@ -37,24 +41,108 @@ func chipEntry(t *testing.T) hw.Entry {
 	return hw.Entry{}
 }
 
-func TestCyclesOfChipsBehindAMemoryOfFixedLatency(t *testing.T) {
-	entry := chipEntry(t)
-	for seed := range int64(30) {
+// Random chips with random programs behind a memory of random latency take the cycles that are
+// foretold: each vector that a unit writes into the switch, each token, and the whole. Steps, which
+// looks at no data, says the same of a run.
+func TestTimeOfChipsIsThatOfTheRTLStepByStep(t *testing.T) {
+	n := int64(12)
+	if os.Getenv("OHMLOOM_NIGHTLY") == "1" {
+		n = 200
+	}
+	entry, seen := chipEntry(t), map[string]int{}
+	for seed := range n {
 		r := rand.New(rand.NewSource(seed))
 		b := entry.Random(r).(hw.Chip)
-		work := entry.Work(r, b, false)
-		ready := b.Cycles(work)
-		latency := r.Intn(300)
-		m, e := start(t, b, uint64(seed), engines[0])
-		feeds, wants := plan(b, work, b.Arithmetic(work))
-		res, err := drive.Run(e, m, behind(b, latency, feeds), wants, drive.Options{Rand: r})
-		if err != nil {
-			t.Fatalf("%s, seed %d, latency %d: %v", b.Name(), seed, latency, err)
+		c := hw.Conditions{Latency: r.Intn(4) * r.Intn(100), Sampled: r.Intn(2) == 0}
+		work := chipRunOf(entry, r, b, c)
+		from := fmt.Sprintf("%s, seed %d, %+v", b.Name(), seed, c)
+		kind := fmt.Sprintf("%T", b.Attention)
+		if in, _ := b.Streams(); len(in) > 4 {
+			kind += " with a port"
 		}
-		if want := b.CyclesBehind(latency, work); res.Cycles != want || want <= ready {
-			t.Errorf("%s, seed %d, latency %d: took %d cycles, want %d; %d with rows that lie ready", b.Name(), seed, latency, res.Cycles, want, ready)
+		seen[kind]++
+		steps := b.Steps(len(work[1]), int(work[0][0][1][0]), c)
+		got, done := stepped(t, b, work, uint64(seed), c.Latency, from)
+		if want := b.CyclesBehind(c.Latency, work); got != want {
+			t.Errorf("%s: took %d cycles, want %d", from, got, want)
+		}
+		count := map[int]int{}
+		for _, s := range steps {
+			if s.Last >= got { // units go on when the run has ended
+				continue
+			}
+			if all, known := done[s.Op]; known && !slices.Contains(all, s.Last) {
+				t.Fatalf("%s: op %d ends in cycle %d, in the RTL in %v", from, s.Op, s.Last, all)
+			}
+			count[s.Op]++
+		}
+		for _, op := range []int{isa.Norm, isa.Attend, isa.Emit} { // an operation may give several vectors
+			ends := slices.DeleteFunc(done[op], func(at int) bool { return at >= got })
+			if len(ends) != count[op] {
+				t.Errorf("%s: op %d ends %d times, in the RTL %d times", from, op, count[op], len(ends))
+			}
 		}
 	}
+	t.Log(seen)
+	if len(seen) < 3 {
+		t.Errorf("only %v", seen)
+	}
+}
+
+// chipRunOf is work of one command under the conditions.
+func chipRunOf(entry hw.Entry, r *rand.Rand, b hw.Chip, c hw.Conditions) [][]hw.Beat {
+	for {
+		work := entry.Work(r, b, false)
+		if len(work[0]) > 1 {
+			continue
+		}
+		cmd := work[0][0]
+		cmd[3][0], cmd[4][0] = 1, 0
+		if c.Sampled {
+			cmd[4][0] = 1 + uint64(r.Intn(255))
+		}
+		if len(work) > 4 {
+			work[4] = b.Fills(work)
+		}
+		return work
+	}
+}
+
+// stepped runs work on the RTL: its cycles, and by opcode those in which the last beat of a vector
+// went into the switch or a token out.
+func stepped(t *testing.T, b hw.Chip, work [][]hw.Beat, seed uint64, latency int, from string) (cycles int, done map[int][]int) {
+	t.Helper()
+	d := ir.NewDesign(b.Build(hw.NewLib(nil)))
+	top, writers := d.Top.Name, b.Banks+2
+	var paths []string
+	watch := make([]drive.Watch, writers)
+	for w := range watch {
+		for _, s := range []string{"valid", "ready", "last"} {
+			watch[w].Ports = append(watch[w].Ports, fmt.Sprintf("probe_%d", len(paths)))
+			paths = append(paths, fmt.Sprintf("u_switch.w%d_%s", w, s))
+		}
+		watch[w].Holds = func(v []uint64) bool { return v[0]&v[1]&v[2] == 1 }
+	}
+	d = ir.Probe(d, paths)
+	ir.MustCheck(d)
+	e, err := engines[0](d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Power(seed, b.Image(top)); err != nil {
+		t.Fatal(err)
+	}
+	feeds, wants := plan(b, work, b.Arithmetic(work))
+	res, err := drive.Run(e, d.Top, behind(b, latency, feeds), wants, drive.Options{Watch: watch})
+	if err != nil {
+		t.Fatalf("%s: %v", from, err)
+	}
+	done = map[int][]int{isa.Norm: res.Held[b.Banks], isa.Attend: res.Held[b.Banks+1], isa.Emit: res.Given[0]}
+	for _, held := range res.Held[:b.Banks] {
+		done[isa.Project] = append(done[isa.Project], held...)
+	}
+	return res.Cycles, done
 }
 
 // The time of a token from the program alone is that between tokens which the RTL writes, after
@@ -91,7 +179,7 @@ func tokensTake(t *testing.T, m *model.Model, g *model.Golden, b hw.Chip, prompt
 			}
 			given := res.Given[0]
 			for i := 1; i < 3; i++ {
-				got, err := b.TokenTime(prompt+i, latency)
+				got, err := b.TokenTime(prompt+i, hw.Conditions{Latency: latency})
 				if err != nil || got.Cycles != given[i]-given[i-1] {
 					t.Errorf("latency %d: token with %d before it takes %d cycles, want %d (%v)", latency, prompt+i-1, got.Cycles, given[i]-given[i-1], err)
 				}
@@ -116,7 +204,7 @@ func TestATokenTakesItsSlowestBoundAndTheChain(t *testing.T) {
 			b.HeadLanes = headLanes
 			for _, slots := range []int{3, 16, 100, 128, 1000} {
 				for _, latency := range []int{0, 50} {
-					got, err := b.TokenTime(slots, latency)
+					got, err := b.TokenTime(slots, hw.Conditions{Latency: latency})
 					if err != nil {
 						t.Fatal(err)
 					}

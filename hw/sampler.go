@@ -232,11 +232,17 @@ func flatten(beats []Beat) []uint64 {
 func (b Sampler) Cycles(in [][]Beat) int {
 	n := 0
 	for _, cmd := range in[0] {
-		if n += b.Tokens + 2; cmd[0][0] > 0 {
-			n += 2*b.Tokens + 11
-		}
+		n += b.Tokens + 1 + b.drawing(cmd[0][0] > 0)
 	}
 	return n
+}
+
+// drawing is the time from the last logit to the token.
+func (b Sampler) drawing(sampled bool) int {
+	if sampled {
+		return 2*b.Tokens + 12
+	}
+	return 1
 }
 
 func randomSampler(r *rand.Rand) Block { return Sampler{Tokens: oddSize(r, 40)} }

@@ -15,6 +15,7 @@ import (
 	"ohmloom/gen/report"
 	"ohmloom/gen/sweep"
 	"ohmloom/gen/tools"
+	"ohmloom/hw"
 )
 
 // contextsOf are those of the paper's figures, or five halves of what the chip keeps.
@@ -118,7 +119,7 @@ func (r *reporter) timeline(s *report.Section, e *estimate.Result) error {
 	if w == nil {
 		return nil
 	}
-	t, err := w.Chip.TokenTime(e.Context, 0)
+	t, err := w.Chip.TokenTime(e.Context, hw.Conditions{})
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (w *Whole) kinds(l int, phase string, latency int) map[string]int {
 	if phase == Decode && l > 1 {
 		prompt, tokens = l-1, 2
 	}
-	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, latency))
+	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, hw.Conditions{Latency: latency}))
 	cycles := map[string]int{}
 	projects := 0
 	for _, s := range steps {

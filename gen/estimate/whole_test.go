@@ -194,7 +194,7 @@ func TestEstimateOfAWholeChipIsThatOfItsRTL(t *testing.T) {
 				}
 			}
 			count := 0
-			for _, s := range h.Whole.Chip.Steps(prompt, 2, latency) {
+			for _, s := range h.Whole.Chip.Steps(prompt, 2, hw.Conditions{Latency: latency}) {
 				if done, vector := m.done[s.Op]; vector {
 					if count++; !slices.Contains(done, s.Last) {
 						t.Errorf("op %d ends in cycle %d, in the RTL in %v", s.Op, s.Last, done)

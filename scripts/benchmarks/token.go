@@ -28,7 +28,7 @@ func (b *bench) token() error {
 			return err
 		}
 		for _, slots := range []int{4, c.Attention.Context} {
-			t, err := chip.TokenTime(slots, 0)
+			t, err := chip.TokenTime(slots, hw.Conditions{})
 			if err != nil {
 				return err
 			}
