@@ -26,10 +26,18 @@ type soc struct {
 	port *axi.Monitor // of the memory
 
 	of      hw.Chip
+	top     hw.ChipTop
 	repower func(seed uint64) error
 }
 
+// Where things are in memory: the table, behind it a program, and keys and values.
 const tableBase = 0x40001000
+
+func (s *soc) programBase() uint32 { return uint32(tableBase + s.of.Vocab*s.top.RowBytes()) }
+
+func (s *soc) cacheBase() uint32 {
+	return s.programBase() + uint32((4*s.of.Words+s.top.Bus.Bytes-1)/s.top.Bus.Bytes*s.top.Bus.Bytes)
+}
 
 // socOf builds a chip and what stands round it; the memory holds the model's embedding table.
 func socOf(t *testing.T, m *model.Model, b hw.ChipTop, seed int64, stall float64, engine func(*ir.Design) (verify.Engine, error)) *soc {
@@ -49,10 +57,11 @@ func socOf(t *testing.T, m *model.Model, b hw.ChipTop, seed int64, stall float64
 		t.Fatal(err)
 	}
 	random := func(i int64) *rand.Rand { return rand.New(rand.NewSource(seed + i)) }
-	s := &soc{of: b.Chip, port: &axi.Monitor{Prefix: "m_axi_", Outstanding: b.Bus.Outstanding}}
+	s := &soc{of: b.Chip, top: b, port: &axi.Monitor{Prefix: "m_axi_", Outstanding: b.Bus.Outstanding}}
 	s.host = &axi.Lite{Prefix: "s_axi_", Rand: random(1), Stall: stall}
 	s.mem = &axi.Memory{Prefix: "m_axi_", Rand: random(2), Stall: stall, Base: tableBase, Latency: int(50 * stall)}
-	s.mem.Data = make([]byte, b.Chip.Vocab*b.RowBytes())
+	s.mem.Data = make([]byte, int(s.cacheBase()-tableBase)+b.CacheBytes())
+	random(3).Read(s.mem.Data)
 	for v := range m.Config.VocabSize {
 		for i, e := range m.Embedding.Row(v) {
 			s.mem.Data[v*b.RowBytes()+i] = byte(e)
@@ -75,6 +84,7 @@ func (s *soc) setUp(t *testing.T, m *model.Model, text model.GoldenText, n int) 
 	must(t, s.chip.Check())
 	must(t, s.chip.WriteTableLow(tableBase))
 	must(t, s.chip.WriteTableHigh(0))
+	must(t, s.chip.WriteCacheLow(s.cacheBase()))
 	must(t, s.chip.WriteBudget(uint32(n)))
 	must(t, s.chip.WriteSampler(driver.Sampler{It16: uint32(text.IT16), M: uint32(m.Embedding.M), S: uint32(m.Embedding.S)}))
 	must(t, s.chip.WriteSeed(uint32(text.Seed)))
@@ -210,7 +220,7 @@ func TestErrorsOfTheMemoryEndTheRunWithACode(t *testing.T) {
 		code  driver.Code
 		wrong func()
 	}{
-		{"SLVERR", driver.CodeBusSlaveError, func() { s.mem.Respond = func(uint64) int { return axi.SlaveError } }},
+		{"SLVERR", driver.CodeBusSlaveError, func() { s.mem.Respond = func(bool, uint64) int { return axi.SlaveError } }},
 		{"no memory there", driver.CodeBusDecodeError, func() { s.mem.Base += 1 << 20 }},
 		{"RLAST early", driver.CodeBusLastEarly, func() { s.mem.Last = func(uint64, bool) bool { return true }; s.port.AnyLast = true }},
 		{"RLAST late", driver.CodeBusLastLate, func() { s.mem.Last = func(uint64, bool) bool { return false }; s.port.AnyLast = true }},

@@ -14,7 +14,8 @@ const (
 )
 
 // Memory is a slave at the AXI4 master port Prefix*, of bytes from Base on. Bursts are answered in
-// order, reads and writes independently. An access beyond Data is answered with DECERR.
+// order, reads and writes independently: what was written is there when the write is answered, not
+// earlier. An access beyond Data is answered with DECERR.
 type Memory struct {
 	Prefix  string // of the ports, as "m_axi_"
 	Base    uint64
@@ -23,11 +24,12 @@ type Memory struct {
 	Latency int                            // most cycles from an address to the first beat, chosen for each burst
 	Fixed   bool                           // it is always Latency
 	Stall   float64                        // chance in each cycle that a beat is held back, or not taken
-	Respond func(addr uint64) (r int)      // response of the beat at an address that exists; nil: OKAY
-	Last    func(addr uint64, l bool) bool // what RLAST is, given what it should be; nil: that
-	Silent  bool                           // takes and gives nothing
+	Respond func(write bool, addr uint64) (r int) // response of the beat at an address that exists; nil: OKAY
+	Last    func(addr uint64, l bool) bool        // what RLAST is, given what it should be; nil: that
+	Silent  bool                                  // takes and gives nothing
 
 	Bursts, Beats int // read bursts taken, read beats given
+	Writes        int // write bursts taken
 
 	cycle  int
 	reads  []job
@@ -43,6 +45,13 @@ type job struct {
 	beats int
 	ready int // cycle from which on it may be answered
 	resp  uint64
+	bytes []stored // of a write
+}
+
+// stored is a byte that will be written.
+type stored struct {
+	at uint64
+	to byte
 }
 
 // Drive implements Agent.
@@ -62,6 +71,9 @@ func (m *Memory) Drive(s *Signals) {
 		s.Set(m.Prefix+"wready", bits.Bool(len(m.writes) > m.done && stalls() == 1))
 		if m.done > 0 && m.cycle >= m.writes[0].ready && len(m.b.Queue) == 0 {
 			m.b.Queue = [][][]uint64{{{m.writes[0].resp}}}
+			for _, b := range m.writes[0].bytes {
+				m.Data[b.at] = b.to
+			}
 			m.writes, m.done = m.writes[1:], m.done-1
 		}
 		m.offer(&m.b, s, "b", "resp")
@@ -80,12 +92,12 @@ func (m *Memory) offer(c *Source, s *Signals, name string, fields ...string) {
 }
 
 // respond is the response at an address.
-func (m *Memory) respond(addr uint64) uint64 {
+func (m *Memory) respond(write bool, addr uint64) uint64 {
 	switch {
 	case addr < m.Base || addr+uint64(m.bytes) > m.Base+uint64(len(m.Data)):
 		return DecodeError
 	case m.Respond != nil:
-		return uint64(m.Respond(addr))
+		return uint64(m.Respond(write, addr))
 	}
 	return Okay
 }
@@ -93,7 +105,7 @@ func (m *Memory) respond(addr uint64) uint64 {
 // answer queues the next beat of the first read.
 func (m *Memory) answer() {
 	j := &m.reads[0]
-	data, resp := make([]uint64, m.bytes), m.respond(j.addr)
+	data, resp := make([]uint64, m.bytes), m.respond(false, j.addr)
 	for i := range data {
 		if resp == Okay {
 			data[i] = uint64(m.Data[j.addr-m.Base+uint64(i)])
@@ -145,6 +157,7 @@ func (m *Memory) Observe(s *Signals) error {
 		}
 		if fires(s, m.Prefix+"aw") {
 			m.writes = append(m.writes, m.begin(s.One(m.Prefix+"awaddr"), s.One(m.Prefix+"awlen")))
+			m.Writes++
 		}
 		if fires(s, m.Prefix+"w") {
 			m.store(s)
@@ -156,10 +169,10 @@ func (m *Memory) Observe(s *Signals) error {
 // store takes a beat of w.
 func (m *Memory) store(s *Signals) {
 	j := &m.writes[m.done]
-	resp := m.respond(j.addr)
+	resp := m.respond(true, j.addr)
 	for i, strobe := range m.word(s, "wstrb") {
 		if resp == Okay && strobe == 1 {
-			m.Data[j.addr-m.Base+uint64(i)] = byte(m.word(s, "wdata")[i])
+			j.bytes = append(j.bytes, stored{j.addr - m.Base + uint64(i), byte(m.word(s, "wdata")[i])})
 		}
 	}
 	j.resp = max(j.resp, resp)
