@@ -223,3 +223,26 @@ func TestErrorsOfTheMemorySayWhoseTheyAre(t *testing.T) {
 		t.Errorf("after errors the chip writes %v, want %v", got, continued(m, s.of))
 	}
 }
+
+// A run takes as long as the chip's formula says of a memory of fixed latency, in which the ports add
+// RowLatency: the register that counts the cycles of a run is held against it.
+func TestARunThroughThePortsTakesAsLongAsTheFormulaSays(t *testing.T) {
+	m, g := open(t, "nano")
+	b := topOf(t, m)
+	b.Bus = hw.AxiBursts{Bytes: b.Chip.RowLanes(), Address: 40, Burst: 16, Outstanding: 8}
+	for _, latency := range []int{0, 7, 30} {
+		s := socOf(t, m, b, 121, 0, engines[0])
+		s.mem.Latency, s.mem.Fixed = latency, true
+		s.setUp(t, m, g.Greedy, 2)
+		prompt := g.PromptTokens[:2]
+		for i, p := range prompt {
+			must(t, s.chip.WritePrompt(driver.Prompt{Token: uint32(p), Last: i == len(prompt)-1}))
+		}
+		must(t, s.chip.WriteControl(driver.Control{Start: true}))
+		s.ended(t)
+		want := b.Chip.CyclesBehind(latency+hw.RowLatency, chipInputs(m, b.Chip, prompt, 2))
+		if n := get[uint32](t)(s.chip.ReadCycles()); int(n) != want {
+			t.Errorf("latency %d: %d cycles, the formula says %d", latency, n, want)
+		}
+	}
+}

@@ -265,7 +265,7 @@ func (t *topping) rows() {
 }
 
 // RowLatency is the cycles that the way from stream fetch to stream row adds to the memory's latency.
-const RowLatency = 9
+const RowLatency = 10
 
 // program writes the program memory, from the host's register or from external memory: never both.
 func (t *topping) program() {
