@@ -21,9 +21,9 @@ type Memory struct {
 	Base    uint64
 	Data    []byte
 	Rand    *rand.Rand
-	Latency int                            // most cycles from an address to the first beat, chosen for each burst
-	Fixed   bool                           // it is always Latency
-	Stall   float64                        // chance in each cycle that a beat is held back, or not taken
+	Latency int                                   // most cycles from an address to the first beat, chosen for each burst
+	Fixed   bool                                  // it is always Latency
+	Stall   float64                               // chance in each cycle that a beat is held back, or not taken
 	Respond func(write bool, addr uint64) (r int) // response of the beat at an address that exists; nil: OKAY
 	Last    func(addr uint64, l bool) bool        // what RLAST is, given what it should be; nil: that
 	Silent  bool                                  // takes and gives nothing
