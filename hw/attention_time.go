@@ -3,10 +3,10 @@ package hw
 // engineTime is when an attention engine does its passes, with inputs that come when they come
 // and outputs that are taken as they are offered.
 type engineTime interface {
-	place() *position                           // of the last pass
-	pass(at int, first, store bool) (began int) // the next, offered in cycle at
-	outputs() []int                             // when the beats of the last pass were offered
-	over() int                                  // the last cycle in which that took an input, with a memory port made a request
+	place() *position                    // of the last pass
+	pass(at int, token Beat) (began int) // the next, a beat of stream token, offered in cycle at
+	outputs() []int                      // when beats were offered that are known since the last call: of a pass with more some only when the next is
+	over() int                           // the last cycle in which that took an input, with a memory port made a request
 }
 
 // arrival is when the next beat of an input of an engine is there, at the earliest in cycle at;
@@ -71,17 +71,24 @@ func newTiming(b Spread) *timing {
 
 func (t *timing) place() *position { return &t.where }
 
-// pass is a block of its own.
-func (t *timing) pass(at int, first, store bool) (began int) {
-	t.where.begin(Beat{flag(first), flag(store), {0}})
-	t.given, t.offered = nil, at
-	t.passes = append(t.passes, passTime{slots: t.where.cnt, store: store})
-	t.block()
+func (t *timing) pass(at int, token Beat) (began int) {
+	within, before := t.where.within, t.where.cnt
+	t.where.begin(token)
+	if !within {
+		t.opens()
+	}
+	t.offered = at
+	t.passes = append(t.passes, passTime{slots: t.where.cnt, store: token[1][0] == 1, reuses: within && t.where.cnt == before})
+	t.advance(t.where.within)
 	return t.began
 }
 
-func (t *timing) outputs() []int { return t.given }
-func (t *timing) over() int      { return t.wrote }
+func (t *timing) outputs() (given []int) {
+	given, t.given = t.given, nil
+	return given
+}
+
+func (t *timing) over() int { return t.wrote }
 
 // end is the number of cycles from the first on in which anything was done.
 func (t *timing) end() int {

@@ -71,7 +71,7 @@ func holdOn(t *testing.T, b hw.Block, m *ir.Module, e verify.Engine, work [][]hw
 	t.Helper()
 	want := b.Arithmetic(work)
 	feeds, wants := plan(b, work, want)
-	res, err := drive.Run(e, m, feeds, wants, drive.Options{Stall: stall, Rand: rand.New(rand.NewSource(seed)), MaxIdle: 6000})
+	res, err := drive.Run(e, m, feeds, wants, drive.Options{Stall: stall, Rand: rand.New(rand.NewSource(seed)), MaxIdle: 10_000})
 	if err != nil {
 		t.Fatalf("%s, seed %d, stall %.1f: %v", b.Name(), seed, stall, err)
 	}

@@ -52,7 +52,7 @@ func (b AttentionColumn) shape() (heads, kvHeads, channels int) {
 func (b Chip) unit() VectorUnit { u := b.Unit; u.Lanes = b.Lanes; return u }
 
 func (b Chip) sequencer() Sequencer {
-	return Sequencer{Words: b.Words, Banks: b.Banks, Buffers: b.Buffers, Ops: b.Bank.Ops, Program: b.Program}
+	return Sequencer{Words: b.Words, Banks: b.Banks, Buffers: b.Buffers, Ops: b.Bank.Ops, Slots: b.Unit.Slots, Program: b.Program}
 }
 
 func (b Chip) head() OutputHead { return OutputHead{D: b.Unit.D, Lanes: b.RowLanes(), Rows: b.Vocab} }
@@ -347,7 +347,6 @@ func (c *chipping) attention(in, out []Stream) {
 	engineIn, engineOut := c.Attention.Streams()
 	engine := m.Instance("u_attention", c.Attention.Build(c.lib))
 	c.command(c.said(seqAttend), engine, "token", nil)
-	engine.In("token_more", m.K(1, 0)) // a block has one token
 	for i := 1; i < 4; i++ {
 		gear := m.Instance("u_"+engineIn[i].Name, c.engineGear(i).Build(c.lib))
 		c.fromSwitch(c.Banks+readQ+i-1, gear, "x", 8)
@@ -389,10 +388,11 @@ func (b Chip) outputGear() Gearbox {
 }
 
 // outputBuffer is the beats of a buffer in front of that gearbox, 0 where it takes a beat of
-// the engine in every cycle: so that outputs never hold up the engine.
+// the engine in every cycle: so that outputs never hold up the engine. Each token of a block has
+// those of one pass under way at most.
 func (b Chip) outputBuffer() int {
 	if g := b.outputGear(); g.unit() < g.In {
-		return b.Attention.PassBeats()
+		return b.Unit.Slots * b.Attention.PassBeats()
 	}
 	return 0
 }

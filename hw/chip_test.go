@@ -78,7 +78,7 @@ func chipOf(t *testing.T, m *model.Model, lanes int, x hw.Crossbar, engine hw.At
 	}
 	tiles := 2
 	return hw.Chip{Lanes: lanes, Words: 64, Buffers: 7, Vector: c.DFF, Banks: 1, Vocab: c.VocabSize, Attention: engine,
-		Unit: hw.VectorUnit{D: c.DModel, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift},
+		Unit: hw.VectorUnit{D: c.DModel, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift, Slots: 1},
 		Bank: hw.Bank{Rows: 1, Cols: tiles, PEs: (pes + tiles - 1) / tiles, Ops: len(ops), Blocks: blocks, Reads: reads, Buffer: (c.DFF+lanes-1)/lanes + 2,
 			Crossbar: x, Act: hw.Activation{Func: hw.SquaredReLU, Shift: c.ActRShift}},
 		Program: p.Codes(), Matrices: [][]hw.BankOp{ops}}

@@ -22,22 +22,26 @@ type chipTime struct {
 	banks                   []*bankTime
 	x                       []*timedQueue
 
-	free, recip int // the vector unit can begin; its reciprocal is there
-	row         *timedSlice
-	memory      *timedMemory // behind row, or nil: rows are always there
-	requests    []*requestTime
-	answered    int // of them
-	steps       []ChipStep
-	note        func(unit string, from, to int) // called for what units do, from a cycle to before another
+	free, root int   // the vector unit can begin; the reciprocal of the x written last is there
+	recip      []int // those of all slots
+	row        *timedSlice
+	memory     *timedMemory // behind row, or nil: rows are always there
+	requests   []*requestTime
+	answered   int // of them
+	steps      []ChipStep
+	note       func(unit string, from, to int) // called for what units do, from a cycle to before another
 
 	emb, y timed // rows to the vector unit, vectors to the output head
 	ys     *timedQueue
 
-	engine engineTime
-	feeds  [4]*timedQueue // of the attention engine: none, q, k, v
-	gears  [4]*timedGearbox
-	given  *timedQueue
-	out    *timedGearbox
+	engine  engineTime
+	results []result       // of passes, to be written
+	open    []int          // [buffer] of them
+	came    []int          // when their beats were offered
+	feeds   [4]*timedQueue // of the attention engine: none, q, k, v
+	gears   [4]*timedGearbox
+	given   *timedQueue
+	out     *timedGearbox
 
 	rows               *timedSlice // of the output head
 	headFree, drawFree int         // the head can take a vector, the sampler a command
@@ -56,11 +60,11 @@ func (c *commandTime) send(at int) (taken, offered int) {
 func (c *commandTime) taken(at int) { c.lastButOne, c.last = c.last, at }
 
 func newChipTime(b Chip) *chipTime {
-	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, recip: before,
+	t := &chipTime{Chip: b, net: b.network(), now: 2, begun: before, filled: make([][]int, b.Buffers), free: before, root: before, recip: all(before, b.Unit.Slots),
 		headFree: before, drawFree: before, row: newTimedSlice(&timedAlways{}), given: &timedQueue{}, note: func(string, int, int) {}}
 	cmd := func() *commandTime { return &commandTime{before, before} }
 	t.vector, t.passes, t.samples = cmd(), cmd(), cmd()
-	t.emptied, t.reads = all(before, b.Buffers), all(before, len(t.net.Offsets))
+	t.open, t.emptied, t.reads = all(0, b.Buffers), all(before, b.Buffers), all(before, len(t.net.Offsets))
 	t.writes = make([][]int, t.net.Writers)
 	for i := range b.Banks {
 		q := &timedQueue{}
@@ -98,34 +102,30 @@ func (t *chipTime) buffered(from timed) timed {
 
 // exec is the time of an instruction.
 func (t *chipTime) exec(r *sequenceRun, w isa.Word) {
-	src, dst := w.Value(isa.Src), w.Value(isa.Dst)
+	src, dst, slot := w.Value(isa.Src), w.Value(isa.Dst), w.Value(isa.Slot)
 	complete := t.now
 	switch w.Kind.Op {
 	case isa.Embed:
-		if r.taken {
-			t.now++
-		}
+		t.now += r.taken
 		complete = t.request(1, false)
+	case isa.Gather:
+		complete += r.taken
 	case isa.Table:
 		complete = t.request(w.Value(isa.Rows), true)
 	case isa.Load:
-		complete = t.load()
+		complete = t.load(slot)
 		t.did(w, t.free-1)
 	case isa.Add:
-		complete = t.add(src)
+		complete = t.add(src, slot)
 		t.did(w, t.free-1)
 	case isa.Norm:
-		complete = t.norm(dst)
+		complete = t.norm(dst, slot)
 		t.did(w, t.written(t.Banks+writeVector))
 	case isa.Project:
 		complete = t.project(w.Value(isa.Bank), r.op(w), src, dst)
 		t.did(w, t.written(w.Value(isa.Bank)))
 	case isa.Attend:
-		store := w.Value(isa.Store) == 1
-		complete = t.attend(r.first, store, src, dst)
-		if !store {
-			t.did(w, t.written(t.Banks+writeAttention))
-		}
+		complete = t.attend(Beat{flag(r.first), {uint64(w.Value(isa.Store))}, {uint64(w.Value(isa.Follow))}}, src, dst)
 	case isa.Head:
 		complete = t.head(r.cmd[4][0] > 0, src)
 		t.did(w, t.drawn[len(t.drawn)-1])
@@ -153,9 +153,7 @@ func (t *chipTime) ends(r *sequenceRun, wrong bool) {
 	done := t.now - 1 // in the cycle after the last instruction was complete
 	if wrong {
 		done = t.now + 1
-		if r.taken {
-			done++
-		}
+		done += r.taken
 	}
 	t.end, t.now = max(t.end, done), done+3
 }
@@ -166,21 +164,34 @@ func (t *chipTime) move(readers []int, src, writer, dst, n int) (taken int) {
 	taken = max(t.now, t.begun)
 	begun := taken + 1
 	for _, r := range readers {
+		t.known(src + t.net.Offsets[r])
 		begun = max(begun, t.emptied[src+t.net.Offsets[r]]+1, t.reads[r]+1)
 	}
 	if writer >= 0 {
 		for v := range n {
+			t.known(dst + v)
 			begun = max(begun, t.emptied[dst+v]+1)
 			if f := t.filled[dst+v]; len(f) > 0 {
 				begun = max(begun, f[len(f)-1]+1)
 			}
 		}
-		if done := t.writes[writer]; len(done) > 1 {
-			begun = max(begun, done[len(done)-2]+1)
+		moves := len(t.writes[writer])
+		if writer == t.Banks+writeAttention {
+			moves += len(t.results)
+		}
+		if moves > 1 {
+			begun = max(begun, t.writes[writer][moves-2]+1)
 		}
 	}
 	t.begun = begun
 	return taken
+}
+
+// known panics when it is not yet known when a buffer is written.
+func (t *chipTime) known(buffer int) {
+	if t.open[buffer] > 0 {
+		panic("hw: the time of a chip is known for programs that use the results of a pass with more after the next pass")
+	}
 }
 
 // reader is the beats of a reader that reads a buffer by the last move, until done.
@@ -194,10 +205,9 @@ func (t *chipTime) comes(r, src int) int {
 	return max(t.begun+1, t.filled[src+t.net.Offsets[r]][0]+1) + 1
 }
 
-// write is when a writer writes vectors by the last move that are offered at the given times;
-// it calls taken for each beat.
-func (t *chipTime) write(writer, dst int, vectors []timed, beats []int) {
-	next := t.begun + 1
+// write is when a writer writes vectors by the move begun then that are offered at the given times.
+func (t *chipTime) write(writer, begun, dst int, vectors []timed, beats []int) {
+	next := begun + 1
 	if done := t.writes[writer]; len(done) > 0 {
 		next = max(next, done[len(done)-1]+1)
 	}
@@ -211,44 +221,45 @@ func (t *chipTime) write(writer, dst int, vectors []timed, beats []int) {
 func (t *chipTime) beats() int { return t.Chip.unit().Beats() }
 
 // load is when the command was taken; the others are alike.
-func (t *chipTime) load() (complete int) {
+func (t *chipTime) load(slot int) (complete int) {
 	complete, offered := t.vector.send(t.now)
 	at := max(offered, t.free)
 	t.vector.taken(at)
-	t.write16(times(t.emb, t.beats(), max(at, t.recip)+1))
+	t.write16(times(t.emb, t.beats(), max(at, t.root)+1), slot)
 	return complete
 }
 
 // write16 ends a load or add whose beats were taken at the given times.
-func (t *chipTime) write16(taken []int) {
+func (t *chipTime) write16(taken []int, slot int) {
 	last := taken[len(taken)-1]
-	t.free, t.recip = last+1, last+t.Chip.unit().Wait()
+	t.free, t.root = last+1, last+t.Chip.unit().Wait()
+	t.recip[slot] = t.root
 	t.note(UnitVector, taken[0], t.free)
-	t.note(UnitReciprocal, t.free, t.recip)
+	t.note(UnitReciprocal, t.free, t.root)
 }
 
-func (t *chipTime) add(src int) (complete int) {
+func (t *chipTime) add(src, slot int) (complete int) {
 	r := t.Banks + readAdd
 	told, offered := t.vector.send(t.now)
 	moved := t.move([]int{r}, src, -1, 0, 0)
 	at := max(offered, t.free)
 	t.vector.taken(at)
 	from, done := t.reader(r, src)
-	taken := times(from, t.beats(), max(at+2, t.recip+1))
+	taken := times(from, t.beats(), max(at+2, t.root+1))
 	done(taken[len(taken)-1])
-	t.write16(taken)
+	t.write16(taken, slot)
 	return max(told, moved)
 }
 
-func (t *chipTime) norm(dst int) (complete int) {
+func (t *chipTime) norm(dst, slot int) (complete int) {
 	writer := t.Banks + writeVector
 	told, offered := t.vector.send(t.now)
 	moved := t.move(nil, 0, writer, dst, 1)
 	at := max(offered, t.free)
 	t.vector.taken(at)
 	latency := t.Chip.unit().norm().latency()
-	first := max(at+2, t.recip)
-	t.write(writer, dst, []timed{&timedList{at: series(first+latency, t.beats())}}, []int{t.beats()})
+	first := max(at+2, t.recip[slot])
+	t.write(writer, t.begun, dst, []timed{&timedList{at: series(first+latency, t.beats())}}, []int{t.beats()})
 	last := first + t.beats() - 1
 	if t.beats() > latency { // words that were still to come waited with the first result
 		last += t.filled[dst][0] - (first + latency)
@@ -281,7 +292,7 @@ func (t *chipTime) project(bank, op, src, dst int) (complete int) {
 	for _, matrix := range y {
 		vectors, beats = append(vectors, &timedList{at: matrix}), append(beats, len(matrix))
 	}
-	t.write(bank, dst, vectors, beats)
+	t.write(bank, t.begun, dst, vectors, beats)
 	t.note(UnitBank(bank), max(begins, t.comes(bank, src)), t.written(bank)+1)
 	return max(told, moved)
 }
@@ -294,9 +305,11 @@ func (t *chipTime) arrive(stream, at, later int) int {
 	return at
 }
 
-func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
+// attend is the pass of a beat of stream token.
+func (t *chipTime) attend(token Beat, src, dst int) (complete int) {
 	told, offered := t.passes.send(t.now)
 	inputs, writer, n := []int{1, 2, 3}, t.Banks+writeAttention, 1
+	store := token[1][0] == 1
 	if store {
 		inputs, writer, n = inputs[1:], -1, 0
 	}
@@ -309,21 +322,41 @@ func (t *chipTime) attend(first, store bool, src, dst int) (complete int) {
 		from, done := t.reader(r, src)
 		t.feeds[inputs[i]].put(from, ceilDiv(t.gears[inputs[i]].InLength, t.Lanes), done)
 	}
-	began := t.engine.pass(offered, first, store)
+	comes := t.comes(readers[0], src)
+	began := t.engine.pass(offered, token)
 	t.passes.taken(began)
 	if t.external() {
 		t.end = max(t.end, t.engine.over()+1)
 	}
-	began, to := max(began, t.comes(readers[0], src)), t.engine.over()+1
-	if !store {
-		heads, _, channels := t.Attention.(shapedEngine).shape()
-		given := t.engine.outputs()
-		t.given.put(&timedList{at: given}, len(given), nil)
-		t.write(writer, dst, []timed{t.out}, []int{ceilDiv(heads*channels, t.Lanes)})
-		to = t.written(writer) + 1
+	if began = max(began, comes); store {
+		t.note(UnitAttention, began, t.engine.over()+1)
+	} else {
+		t.results = append(t.results, result{dst, t.begun, began, len(t.steps)})
+		t.steps = append(t.steps, ChipStep{Op: isa.Attend})
+		t.open[dst]++
 	}
-	t.note(UnitAttention, began, to)
+	t.attended()
 	return max(told, moved)
+}
+
+// result is what a pass of the attention engine gives: the buffer it is written to, when its move
+// and the pass began, and its place among the steps.
+type result struct{ dst, begun, began, step int }
+
+// attended writes the results that are known by now: those of a pass with more only when the pass
+// after it is, which may delay it.
+func (t *chipTime) attended() {
+	heads, _, channels := t.Attention.(shapedEngine).shape()
+	t.came = append(t.came, t.engine.outputs()...)
+	for n := t.Attention.PassBeats(); len(t.came) >= n; t.results = t.results[1:] {
+		r, writer := t.results[0], t.Banks+writeAttention
+		t.given.put(&timedList{at: t.came[:n]}, n, nil)
+		t.came = t.came[n:]
+		t.open[r.dst]--
+		t.write(writer, r.begun, r.dst, []timed{t.out}, []int{ceilDiv(heads*channels, t.Lanes)})
+		t.steps[r.step].Last = t.written(writer)
+		t.note(UnitAttention, r.began, t.written(writer)+1)
+	}
 }
 
 // requestTime is a request to the memory: when it was made, and when it can be answered.
@@ -418,7 +451,8 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 
 // Cycles follows the program instruction by instruction: each waits for its unit's place and
 // for the switch's scoreboard, and what units do follows from when their operands come. It is
-// known for programs that ask for rows of the embedding table before they use them.
+// known for programs that ask for rows of the embedding table before they use them, and in a block
+// begin a pass before they use the results of the one before.
 // Rows of the table always lie ready; see CyclesBehind.
 func (b Chip) Cycles(in [][]Beat) int { return b.followed(in, newChipTime(b)) }
 

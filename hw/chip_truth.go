@@ -7,7 +7,7 @@ type machine struct {
 	Chip
 	rows    [][]int64 // what the memory gives, row after row
 	buffers [][]int64
-	x       []int64   // residual stream
+	x       [][]int64 // residual streams, by slot
 	embed   [][]int64 // rows asked for it, and not loaded
 	table   [][]int64 // rows asked for the output head, and not used
 	at      position
@@ -49,8 +49,11 @@ func ownConstants(consmax bool, all []ConSmaxConstants, head int) *ConSmaxConsta
 
 func newMachine(b Chip, rows []Beat) *machine {
 	context, layers := b.Attention.(headEngine).cached()
-	k := &machine{Chip: b, rows: vectors(rows, b.Unit.D, 8), buffers: make([][]int64, b.Buffers), x: make([]int64, b.Unit.D), state: 1,
+	k := &machine{Chip: b, rows: vectors(rows, b.Unit.D, 8), buffers: make([][]int64, b.Buffers), x: make([][]int64, b.Unit.Slots), state: 1,
 		at: position{context: context, layers: layers}, keys: make([][][]int64, layers*context), values: make([][][]int64, layers*context)}
+	for i := range k.x {
+		k.x[i] = make([]int64, b.Unit.D)
+	}
 	for i := range b.Banks {
 		k.runs = append(k.runs, make([]int, len(b.bank(i).Program)))
 	}
@@ -66,7 +69,7 @@ func (k *machine) row() []int64 {
 
 // exec is what an instruction does to vectors.
 func (k *machine) exec(r *sequenceRun, w isa.Word) {
-	src, dst := w.Value(isa.Src), w.Value(isa.Dst)
+	src, dst, x := w.Value(isa.Src), w.Value(isa.Dst), k.x[w.Value(isa.Slot)]
 	switch w.Kind.Op {
 	case isa.Embed:
 		k.embed = append(k.embed, k.row())
@@ -76,19 +79,19 @@ func (k *machine) exec(r *sequenceRun, w isa.Word) {
 		}
 	case isa.Load:
 		for i, e := range k.embed[0] {
-			k.x[i] = e << k.Unit.EmbShift
+			x[i] = e << k.Unit.EmbShift
 		}
 		k.embed = k.embed[1:]
 	case isa.Add:
-		for i, a := range k.buffers[src][:len(k.x)] {
-			k.x[i] = min(max(k.x[i]+a, -32767), 32767)
+		for i, a := range k.buffers[src][:len(x)] {
+			x[i] = min(max(x[i]+a, -32767), 32767)
 		}
 	case isa.Norm:
-		k.buffers[dst] = k.Chip.unit().norm().apply(k.x)
+		k.buffers[dst] = k.Chip.unit().norm().apply(x)
 	case isa.Project:
 		k.project(w.Value(isa.Bank), r.op(w), src, dst)
 	case isa.Attend:
-		k.attend(r.first, w.Value(isa.Store) == 1, src, dst)
+		k.attend(Beat{flag(r.first), {uint64(w.Value(isa.Store))}, {uint64(w.Value(isa.Follow))}}, src, dst)
 	case isa.Head:
 		k.draw(r, k.buffers[src])
 	}
@@ -128,7 +131,8 @@ func bytes(v []int64) []int8 {
 	return out
 }
 
-func (k *machine) attend(first, store bool, src, dst int) {
+// attend is the pass of a beat of stream token.
+func (k *machine) attend(token Beat, src, dst int) {
 	engine := k.Attention.(headEngine)
 	heads, kvHeads, channels := engine.shape()
 	split := func(v []int64) (all [][]int64) {
@@ -137,17 +141,18 @@ func (k *machine) attend(first, store bool, src, dst int) {
 		}
 		return all
 	}
-	layer := k.at.begin(Beat{flag(first), flag(store), {0}})
+	layer := k.at.begin(token)
 	if k.external() {
-		pass := Pass{First: first, Store: store, K: bytes(k.buffers[src+1][:kvHeads*channels]), V: bytes(k.buffers[src+2][:kvHeads*channels])}
-		if !store {
+		pass := Pass{First: token[0][0] == 1, Store: token[1][0] == 1, More: token[2][0] == 1,
+			K: bytes(k.buffers[src+1][:kvHeads*channels]), V: bytes(k.buffers[src+2][:kvHeads*channels])}
+		if !pass.Store {
 			pass.Q = bytes(k.buffers[src][:heads*channels])
 		}
 		k.passes = append(k.passes, pass)
 	}
 	base := layer * k.at.context
 	k.keys[base+k.at.slot], k.values[base+k.at.slot] = split(k.buffers[src+1]), split(k.buffers[src+2])
-	if store {
+	if token[1][0] == 1 {
 		return
 	}
 	q, o := low(k.buffers[src]), []int64(nil)

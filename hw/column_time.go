@@ -58,12 +58,11 @@ func (b AttentionColumn) passRecurrence(cnt int) int {
 
 func (w *columnTime) place() *position { return &w.where }
 
-// pass is the next pass, offered in cycle at; it says when it began.
-func (w *columnTime) pass(at int, first, store bool) (began int) {
-	w.where.begin(Beat{flag(first), flag(store), {0}})
+func (w *columnTime) pass(at int, token Beat) (began int) {
+	w.where.begin(token)
 	w.given = nil
 	began = max(at, w.idle)
-	if !store {
+	if token[1][0] == 0 {
 		w.attend(began, w.where.cnt)
 		return began
 	}

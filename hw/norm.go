@@ -154,13 +154,18 @@ type norming struct {
 	norm
 	m        *ir.Module
 	valid, r *ir.Node
+	sum      *ir.Node // of the elements, with center
 	inst     *ir.Inst
 }
 
 // place puts the reciprocal into m, fed by beats x, and taken by take.
 func (b norm) place(lib *Lib, m *ir.Module, valid, last, x *ir.Node) norming {
 	inst := m.Instance("u_reciprocal", b.reciprocal(lib)).In("x_valid", valid).In("x_last", last).In("x_data", x)
-	return norming{b, m, m.OutOf(inst, "r_valid"), m.OutOf(inst, "r_r"), inst}
+	n := norming{norm: b, m: m, valid: m.OutOf(inst, "r_valid"), r: m.OutOf(inst, "r_r"), inst: inst}
+	if b.Center {
+		n.sum = m.OutOf(inst, "r_sum")
+	}
+	return n
 }
 
 // scale gives stream y: the words for which moves is 1, times R, latency cycles later. All
@@ -173,7 +178,7 @@ func (n norming) scale(y Stream, full *ir.Reg, give, moves, x, last *ir.Node) {
 	}
 	r := n.r
 	if n.Center {
-		sum, we := m.OutOf(n.inst, "r_sum"), n.elementBits()
+		sum, we := n.sum, n.elementBits()
 		x = x.SExt(we).Mul(m.K(we, uint64(d))).Sub(sum.SExt(we)).Named("deviation")
 		x = m.DataReg("deviation", x.Type).SetEn(give, x)
 		r = m.DataReg("r", r.Type).SetEn(give, r)

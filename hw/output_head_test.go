@@ -108,8 +108,9 @@ func TestVectorSideCheckNamesTheParameterOutOfRange(t *testing.T) {
 		want string
 		b    hw.Block
 	}{
-		{"vector_unit: lanes is 65", hw.VectorUnit{D: 1, Lanes: 65, K: 1, Shift: 1}},
-		{"embedding shift is 9", hw.VectorUnit{D: 1, Lanes: 1, K: 1, Shift: 1, EmbShift: 9}},
+		{"vector_unit: lanes is 65", hw.VectorUnit{D: 1, Lanes: 65, K: 1, Shift: 1, Slots: 1}},
+		{"embedding shift is 9", hw.VectorUnit{D: 1, Lanes: 1, K: 1, Shift: 1, EmbShift: 9, Slots: 1}},
+		{"residual streams is 17", hw.VectorUnit{D: 1, Lanes: 1, K: 1, Shift: 1, Slots: 17}},
 		{"rows is 0", hw.OutputHead{D: 1, Lanes: 1}},
 		{"tokens is 65537, allowed are 1 to 65536", hw.Sampler{Tokens: 65537}},
 		{"packets of 6 elements become packets of 4", hw.Gearbox{In: 1, Out: 1, InLength: 6, OutLength: 4, Width: 8}},

@@ -13,10 +13,11 @@ import (
 // its buffer is free.
 //
 // A beat of stream cmd begins a run at an address; the run ends with a beat of stream done.
-// Stream prompt is the tokens of the prompt, the last one marked. embed takes one of them, or
-// the token emitted last, and asks for its row of the embedding table over stream fetch; that
-// takes a cycle more when it is of the prompt. emit takes a token of stream sampled, and in the
-// next cycle gives it to the host over stream token.
+// Stream prompt is the tokens of the prompt, the last one marked. gather takes some of them into a
+// queue of Slots + 1, one a cycle. embed takes one of the queue, else of the prompt, or the token
+// emitted last, and asks for its row of the embedding table over stream fetch; that takes a cycle
+// more when it is of queue or prompt. emit takes a token of stream sampled, and in the next cycle
+// gives it to the host over stream token.
 //
 // A run that goes wrong ends with an error code in done (see ErrorCodes); beats that were
 // offered are withdrawn, and the chip wants a reset. So does one in which no token came in or
@@ -32,6 +33,7 @@ type Sequencer struct {
 	Banks   int // PIM banks, 1..16
 	Buffers int // of the vector switch, 1..32
 	Ops     int // in the tables of each bank, 1..2048
+	Slots   int // residual streams of the vector unit: tokens of a block, 1..16
 
 	Program []uint32 // loaded at power-on; what is missing is 0, no instruction; not part of the structure
 }
@@ -53,7 +55,7 @@ var ErrorCodes = []string{
 	"the run has ended",
 	"a word of the program is no instruction",
 	"the program goes on beyond the program memory",
-	"an instruction names a buffer, bank or op that the chip does not have",
+	"an instruction names a buffer, bank, op or slot that the chip does not have",
 	"an instruction reads a buffer that was never written",
 	"embed finds neither a token of the prompt nor one that was emitted",
 	"a token is beyond the last row of the embedding table",
@@ -67,15 +69,17 @@ const (
 	opBits     = 11
 	codeBits   = 4
 	layerBits  = 16
+	queueBits  = 6
 )
 
 func (b Sequencer) Name() string {
-	return fmt.Sprintf("sequencer_%d_b%d_v%d_o%d", b.Words, b.Banks, b.Buffers, b.Ops)
+	return fmt.Sprintf("sequencer_%d_b%d_v%d_o%d_x%d", b.Words, b.Banks, b.Buffers, b.Ops, b.Slots)
 }
 
 func (b Sequencer) Check() error {
 	return firstError(inRange("sequencer", "words", b.Words, 1, 1<<addrBits), inRange("sequencer", "banks", b.Banks, 1, 16),
 		inRange("sequencer", "buffers", b.Buffers, 1, 1<<bufferBits), inRange("sequencer", "ops", b.Ops, 1, 1<<opBits),
+		inRange("sequencer", "residual streams", b.Slots, 1, 1<<slotBits),
 		inRange("sequencer", "length of the program", len(b.Program), 0, b.Words))
 }
 
@@ -123,8 +127,9 @@ func (b Sequencer) Streams() (in, out []Stream) {
 			{"count", ir.Bits(tokenBits), false, "rows"},
 			{"table", ir.Bits(1), false, "for the output head; else for the vector unit"},
 		}},
-		{Name: "vector", Doc: "commands to the vector unit", Fields: []Field{{"op", ir.Bits(2), false, "0 load, 1 add, 2 norm"}}},
-		{Name: "attend", Doc: "passes of the attention engine", Fields: tokenStream().Fields[:2]},
+		{Name: "vector", Doc: "commands to the vector unit", Fields: []Field{{"op", ir.Bits(2), false, "0 load, 1 add, 2 norm"},
+			{"slot", ir.Bits(slotBits), false, "residual stream"}}},
+		{Name: "attend", Doc: "passes of the attention engine", Fields: tokenStream().Fields},
 		{Name: "head", Doc: "commands to the sampler", Fields: []Field{
 			{"it16", ir.Bits(8), false, "16 / temperature; 0: greedy"},
 			{"m", ir.Bits(8), false, "multiplier"},

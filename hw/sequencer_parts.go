@@ -25,7 +25,9 @@ type sequencing struct {
 	reads, writes      *ir.Node   // it does so to buffers
 
 	token         *ir.Reg    // token register
-	prompts       *ir.Reg    // the prompt has more tokens
+	prompts       *ir.Reg    // the prompt has tokens that were not taken
+	queue, queued *ir.Reg    // tokens that were, newest first; how many
+	more          *ir.Node   // the prompt or the queue has tokens
 	have, got     *ir.Reg    // the token register holds one for embed; for the host
 	complete      []*ir.Node // of the instructions, those that are complete in this cycle
 	jumps         *ir.Node   // it goes to target
@@ -47,6 +49,9 @@ func (s *sequencing) declare() {
 	s.layer = m.DataReg("layer", ir.Bits(layerBits))
 	s.budget = m.DataReg("budget", ir.Bits(32))
 	s.token = m.DataReg("token", ir.Bits(tokenBits))
+	s.queue = m.DataReg("queue", ir.Vec(s.Slots+1, tokenBits))
+	s.queued = m.Reg("queued", ir.Bits(queueBits), 0)
+	s.more = s.prompts.Q.Or(s.queued.Q.EqK(0).Not()).Named("more_tokens")
 	s.start = s.in[seqCmd].ready(s.read.Q.Or(s.exec.Q).Or(s.ending.Q).Not())
 }
 
@@ -88,7 +93,7 @@ func (s *sequencing) decode() {
 		when *ir.Node
 	}{
 		{BadToken, s.any(isa.Embed).And(s.have.Q).And(s.field(isa.Rows).Leu(s.token.Q)).Named("bad_token")},
-		{NoToken, s.any(isa.Embed).And(s.have.Q.Or(s.prompts.Q).Not()).Named("no_token")},
+		{NoToken, s.any(isa.Embed).And(s.have.Q.Or(s.more).Not()).Named("no_token")},
 		{EmptyBuffer, empty},
 		{BadOperand, operand},
 		{BadWord, known.Not().Named("bad_word")},
@@ -122,7 +127,11 @@ func (s *sequencing) operands() (bad, empty *ir.Node) {
 	both := s.reads.And(s.writes).And(firstSrc.Leu(lastDst)).And(dst.Leu(lastSrc)).Named("reads_what_it_writes")
 	bank := m.K(isa.Bank.W+1, uint64(s.Banks)).Leu(s.field(isa.Bank).ZExt(isa.Bank.W + 1))
 	op := m.K(layerBits+1, uint64(s.Ops)).Leu(s.op())
-	bad = s.reads.And(beyond(lastSrc)).Or(s.writes.And(beyond(lastDst))).Or(both).Or(mvm.And(bank.Or(op))).Named("bad_operand")
+	vector, gather := s.any(isa.Load, isa.Norm, isa.Add), s.any(isa.Gather)
+	slot := m.K(slotBits+1, uint64(s.Slots)).Leu(s.field(isa.Slot).ZExt(slotBits + 1))
+	long := m.K(queueBits, uint64(s.Slots)).Ltu(s.field(isa.Tokens).ZExt(queueBits))
+	bad = s.reads.And(beyond(lastSrc)).Or(s.writes.And(beyond(lastDst))).Or(both).Or(mvm.And(bank.Or(op))).
+		Or(vector.And(slot)).Or(gather.And(long)).Named("bad_operand")
 
 	index := make([]uint64, s.Buffers)
 	for i := range index {
@@ -141,14 +150,22 @@ func (s *sequencing) op() *ir.Node {
 	return s.field(isa.MVM).ZExt(layerBits + 1).Add(layer).Named("op")
 }
 
-// control carries out embed, table, more and emit.
+// control carries out embed, table, more, gather and emit.
 func (s *sequencing) control() {
 	m := s.m
 	cmd, prompt, sampled := s.in[seqCmd], s.in[seqPrompt], s.in[seqSampled]
 	embed, table, more, emit := s.does[isa.Embed-1], s.does[isa.Table-1], s.does[isa.More-1], s.does[isa.Emit-1]
+	gather := s.does[isa.Gather-1]
+	enough := s.field(isa.Tokens).ZExt(queueBits).Ltu(s.queued.Q).Named("enough")
+	gathered := gather.And(enough.Or(s.prompts.Q.Not())).Named("gathered")
+	gathers := gather.And(gathered.Not()).Named("gathers")
+	none := s.queued.Q.EqK(0)
 	wants := embed.And(s.have.Q.Not()).Named("wants_token")
-	takes := prompt.ready(wants.And(s.stop.Q.Not()))
+	pops := wants.And(none.Not()).Named("pops")
+	asksHost := wants.And(none).Or(gathers).Named("asks_prompt")
+	takes := prompt.ready(asksHost.And(s.stop.Q.Not()))
 	draws := sampled.ready(emit.And(s.got.Q.Not()))
+	s.queueOf(prompt.fields[0], takes.And(gather), pops)
 	asks := embed.And(s.have.Q).Named("asks")
 	drive(m, s.outs[seqFetch], asks.Or(table), table.Mux(m.K(tokenBits, 0), s.token.Q),
 		table.Mux(s.field(isa.Rows), m.K(tokenBits, 1)), table)
@@ -159,29 +176,40 @@ func (s *sequencing) control() {
 	drive(m, s.outs[seqToken], offers, s.token.Q, last)
 	gives := offers.And(s.ready[seqToken]).Named("gives_token")
 
-	s.token.SetEn(takes.Or(draws), takes.Mux(prompt.fields[0], sampled.fields[0]))
-	s.have.SetEn(s.start.Or(takes).Or(gives).Or(asked), takes.Or(gives))
+	oldest := s.queue.Q.Pick(s.queued.Q.AddK(-1).Trunc(ir.ClogTwo(s.Slots + 1)))
+	comes := takes.And(embed).Or(pops).Named("token_comes")
+	s.token.SetEn(comes.Or(draws), embed.Mux(pops.Mux(oldest, prompt.fields[0]), sampled.fields[0]))
+	s.have.SetEn(s.start.Or(comes).Or(gives).Or(asked), comes.Or(gives))
 	s.got.SetEn(s.start.Or(draws).Or(gives), draws)
 	s.prompts.SetEn(s.start.Or(takes), s.start.Or(prompt.fields[1].Not()))
-	none := s.budget.Q.EqK(0)
-	s.budget.SetEn(s.start.Or(gives.And(none.Not())), s.start.Mux(cmd.fields[1], s.budget.Q.AddK(-1)))
-	s.spent = more.And(s.prompts.Q.Not()).And(none).Or(wants.And(s.stop.Q)).Named("spent")
-	s.complete = append(s.complete, asked, table.And(s.ready[seqFetch]), gives, more)
-	s.jumps = more.And(s.prompts.Q).Or(gives.And(last.Not()))
-	s.paused = wants.Or(offers).Named("waits_for_host")
+	spent := s.budget.Q.EqK(0)
+	s.budget.SetEn(s.start.Or(gives.And(spent.Not())), s.start.Mux(cmd.fields[1], s.budget.Q.AddK(-1)))
+	s.spent = more.And(s.more.Not()).And(spent).Or(asksHost.And(s.stop.Q)).Named("spent")
+	s.complete = append(s.complete, asked, table.And(s.ready[seqFetch]), gives, more, gathered)
+	s.jumps = more.And(s.more).Or(gives.And(last.Not())).Or(gathered.And(enough.Not()))
+	s.paused = asksHost.Or(offers).Named("waits_for_host")
 	m.Out("busy", s.read.Q.Or(s.exec.Q).And(s.paused.Not()), "it works, and does not wait for the host")
 	s.ticks = s.start.Or(takes).Or(gives).Named("ticks")
 
 	fresh := m.Reg("fresh", ir.Bits(1), 0)
 	fresh.SetEn(s.start.Or(asked), s.start.And(cmd.fields[3]))
-	first := m.Reg("first", ir.Bits(1), 0).SetEn(asked, fresh.Q)
-	s.units(first)
+	s.units(asked.And(fresh.Q).Named("asked_first"))
+}
+
+// queueOf is the queue of tokens: one comes in, the oldest leaves.
+func (s *sequencing) queueOf(token, pushes, pops *ir.Node) {
+	m := s.m
+	s.queue.SetEn(pushes, token.Join(s.queue.Q.Elems(0, s.Slots)))
+	next := s.queued.Q.AddK(1)
+	s.queued.SetEn(s.start.Or(pushes).Or(pops), s.start.Mux(m.K(queueBits, 0), pops.Mux(s.queued.Q.AddK(-1), next)))
 }
 
 // units sends instructions to the units and their moves to the switch, each once. Such an
-// instruction is complete when both were taken.
-func (s *sequencing) units(first *ir.Node) {
+// instruction is complete when both were taken. begins says that the row of a sequence's first
+// token was asked for: the next pass is its first.
+func (s *sequencing) units(begins *ir.Node) {
 	m, attend := s.m, s.does[isa.Attend-1]
+	first := m.Reg("first", ir.Bits(1), 0)
 	told, moved := m.Reg("told", ir.Bits(1), 0), m.Reg("moved", ir.Bits(1), 0)
 	tells := m.K(1, 0)
 	tell := func(out int, does *ir.Node, fields ...*ir.Node) {
@@ -190,8 +218,8 @@ func (s *sequencing) units(first *ir.Node) {
 		tells = tells.Or(valid.And(s.ready[out]))
 	}
 	load, add, norm := s.does[isa.Load-1], s.does[isa.Add-1], s.does[isa.Norm-1]
-	tell(seqVector, load.Or(add).Or(norm), add.Mux(m.K(2, VectorAdd), norm.Mux(m.K(2, VectorNorm), m.K(2, VectorLoad))))
-	tell(seqAttend, attend, first, s.field(isa.Store))
+	tell(seqVector, load.Or(add).Or(norm), add.Mux(m.K(2, VectorAdd), norm.Mux(m.K(2, VectorNorm), m.K(2, VectorLoad))), s.field(isa.Slot))
+	tell(seqAttend, attend, first.Q, s.field(isa.Store), s.field(isa.Follow))
 	head := s.does[isa.Head-1]
 	settings, loads := s.settings()
 	tell(seqHead, head, settings...)
@@ -217,6 +245,7 @@ func (s *sequencing) units(first *ir.Node) {
 	moved.Set(moveDone.And(moves).And(done.Not()))
 	s.complete = append(s.complete, done)
 	loads.SetEn(s.start.Or(done.And(head)), s.start)
+	first.SetEn(s.start.Or(begins).Or(done.And(attend)), begins)
 }
 
 // settings are the sampler's; loads says that its generator starts anew.

@@ -16,7 +16,7 @@ func runProgram(t *testing.T, text string, program []hw.Beat, prompt []hw.Beat, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := hw.Sequencer{Words: 24, Banks: 2, Buffers: 6, Ops: 9, Program: p.Codes()}
+	b := hw.Sequencer{Words: 24, Banks: 2, Buffers: 6, Ops: 9, Slots: 2, Program: p.Codes()}
 	m, e := start(t, b, 4, engines[0])
 	cmd := hw.Beat{{0}, {1}, {limit}, {1}, {0}, {0}, {0}, {0}}
 	feeds := []drive.Feed{{Name: "program", Beats: program}, {Name: "prompt", Beats: prompt}}
@@ -59,6 +59,8 @@ func TestBadProgramsEndWithACode(t *testing.T) {
 		{"norm dst=1\nnorm dst=2\nattend store=1 src=0 dst=1\nattend src=0 dst=4", hw.EmptyBuffer, 3},
 		{"embed rows=8\nembed rows=8", hw.NoToken, 1},
 		{"embed rows=7", hw.BadToken, 0},
+		{"norm dst=0 slot=2", hw.BadOperand, 0},
+		{"gather tokens=4 target=0", hw.BadOperand, 0},
 	} {
 		var prompt []hw.Beat
 		want := map[string]int{}

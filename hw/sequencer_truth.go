@@ -62,14 +62,15 @@ type sequenceRun struct {
 	cmd                    Beat
 	pc, layer, budget      int
 	prompting, fresh, load bool
-	first                  bool
-	token                  int  // -1: none
-	taken                  bool // the instruction took a token of the prompt
+	first                  bool  // the next pass is a sequence's first
+	token                  int   // -1: none
+	queue                  []int // tokens that were gathered
+	taken                  int   // tokens that the instruction took of queue or prompt
 }
 
 // step carries out the instruction at pc and moves pc on, or ends the run.
 func (r *sequenceRun) step() (code int, ends bool) {
-	r.taken = false
+	r.taken = 0
 	if r.pc >= r.Words {
 		return BadAddress, true
 	}
@@ -85,7 +86,7 @@ func (r *sequenceRun) step() (code int, ends bool) {
 		return code, true
 	}
 	next := r.pc + 1
-	if w.Kind.Op != isa.Embed {
+	if w.Kind.Op != isa.Embed && w.Kind.Op != isa.Gather {
 		r.does(w)
 	}
 	switch w.Kind.Op {
@@ -97,8 +98,16 @@ func (r *sequenceRun) step() (code int, ends bool) {
 		} else {
 			r.layer = 0
 		}
+	case isa.Gather:
+		for r.prompting && len(r.queue) < w.Value(isa.Tokens) {
+			r.queue = append(r.queue, r.take())
+		}
+		r.does(w)
+		if len(r.queue) < w.Value(isa.Tokens) {
+			next = w.Value(isa.Target)
+		}
 	case isa.More:
-		if r.prompting {
+		if r.prompting || len(r.queue) > 0 {
 			next = w.Value(isa.Target)
 		} else if r.budget == 0 {
 			return RunEnded, true
@@ -130,21 +139,32 @@ func (r *sequenceRun) does(w isa.Word) {
 	}
 }
 
+// take takes a token of the prompt.
+func (r *sequenceRun) take() int {
+	beat := r.prompt()
+	r.prompting = beat[1][0] == 0
+	r.taken++
+	r.cycles++
+	return int(beat[0][0])
+}
+
 func (r *sequenceRun) embed(rows int) (code int) {
-	if r.token < 0 {
-		if !r.prompting {
-			return NoToken
-		}
-		beat := r.prompt()
-		r.taken = true
-		r.token, r.prompting = int(beat[0][0]), beat[1][0] == 0
+	switch {
+	case r.token >= 0:
+	case len(r.queue) > 0:
+		r.token, r.queue = r.queue[0], r.queue[1:]
+		r.taken++
 		r.cycles++
+	case r.prompting:
+		r.token = r.take()
+	default:
+		return NoToken
 	}
 	if r.token >= rows {
 		return BadToken
 	}
 	r.say(seqFetch, uint64(r.token), 1, 0)
-	r.token, r.first, r.fresh = -1, r.fresh, false
+	r.token, r.first, r.fresh = -1, r.first || r.fresh, false
 	return 0
 }
 
@@ -191,6 +211,16 @@ func (r *sequenceRun) operands(w isa.Word) (code int) {
 	if w.Kind.Op == isa.Project && (w.Value(isa.Bank) >= r.Banks || r.op(w) >= r.Ops) {
 		return BadOperand
 	}
+	switch w.Kind.Op {
+	case isa.Load, isa.Norm, isa.Add:
+		if w.Value(isa.Slot) >= r.Slots {
+			return BadOperand
+		}
+	case isa.Gather:
+		if w.Value(isa.Tokens) > r.Slots+1 {
+			return BadOperand
+		}
+	}
 	for _, b := range src {
 		if !r.written[b] {
 			return EmptyBuffer
@@ -220,13 +250,13 @@ func (r *sequenceRun) work(w isa.Word) {
 	case isa.Table:
 		r.say(seqFetch, 0, uint64(w.Value(isa.Rows)), 1)
 	case isa.Load:
-		r.say(seqVector, VectorLoad)
+		r.say(seqVector, VectorLoad, uint64(w.Value(isa.Slot)))
 	case isa.Add:
-		r.say(seqVector, VectorAdd)
+		r.say(seqVector, VectorAdd, uint64(w.Value(isa.Slot)))
 		reads[r.Banks+readAdd] = 1
 		move()
 	case isa.Norm:
-		r.say(seqVector, VectorNorm)
+		r.say(seqVector, VectorNorm, uint64(w.Value(isa.Slot)))
 		writes[r.Banks+writeVector] = 1
 		move()
 	case isa.Project:
@@ -236,10 +266,11 @@ func (r *sequenceRun) work(w isa.Word) {
 		move()
 	case isa.Attend:
 		store := uint64(w.Value(isa.Store))
-		r.say(seqAttend, flag(r.first)[0], store)
+		r.say(seqAttend, flag(r.first)[0], store, uint64(w.Value(isa.Follow)))
 		reads[r.Banks+readQ], reads[r.Banks+readK], reads[r.Banks+readV] = 1-store, 1, 1
 		writes[r.Banks+writeAttention] = 1 - store
 		move()
+		r.first = false
 	case isa.Head:
 		r.say(seqHead, r.cmd[4][0], r.cmd[5][0], r.cmd[6][0], flag(r.load)[0], r.cmd[7][0])
 		r.load = false
@@ -255,8 +286,8 @@ func (b Sequencer) Arithmetic(in [][]Beat) [][]Beat {
 	return s.out
 }
 
-// Cycles: a command takes one, an instruction two, a token taken from the prompt or given to
-// the host one more, and the end one.
+// Cycles: a command takes one, an instruction two, a token taken of queue or prompt or given
+// to the host one more, and the end one.
 func (b Sequencer) Cycles(in [][]Beat) int {
 	s, _ := b.interpret(in)
 	return s.cycles
@@ -294,7 +325,7 @@ func (b Sequencer) interpret(in [][]Beat) (s *sequence, ok bool) {
 // randomSequencer has a program of the form that programs have, sometimes with a word that is
 // none.
 func randomSequencer(r *rand.Rand) Block {
-	b := Sequencer{Words: 20 + r.Intn(30), Banks: oddSize(r, 4), Buffers: 5 + r.Intn(8), Ops: 8 + r.Intn(20)}
+	b := Sequencer{Words: 24 + r.Intn(30), Banks: oddSize(r, 4), Buffers: 5 + r.Intn(8), Ops: 8 + r.Intn(20), Slots: oddSize(r, 5)}
 	b.Program = randomProgram(r, b)
 	if r.Intn(2) == 0 {
 		odd := b
@@ -319,13 +350,13 @@ func randomProgram(r *rand.Rand, b Sequencer) []uint32 {
 			x := r.Intn(b.Buffers - 3)
 			switch r.Intn(7) {
 			case 0:
-				say(isa.Load)
+				say(isa.Load, r.Intn(b.Slots))
 			case 1:
-				say(isa.Add, x)
+				say(isa.Add, x, r.Intn(b.Slots))
 			case 2:
-				say(isa.Attend, b.Buffers-1, x, r.Intn(2))
+				say(isa.Attend, b.Buffers-1, x, r.Intn(2), r.Intn(2))
 			case 3:
-				say(isa.Norm, r.Intn(b.Buffers))
+				say(isa.Norm, r.Intn(b.Buffers), r.Intn(b.Slots))
 			case 4:
 				say(isa.Table, r.Intn(rows))
 			default:
@@ -335,9 +366,17 @@ func randomProgram(r *rand.Rand, b Sequencer) []uint32 {
 		}
 	}
 	for i := range b.Buffers {
-		say(isa.Norm, i)
+		say(isa.Norm, i, r.Intn(b.Slots))
 	}
 	start, layers := len(p.Words), 1+r.Intn(4)
+	if r.Intn(2) == 0 { // a block of tokens, if there are as many
+		n := 1 + r.Intn(min(3, b.Slots+1))
+		say(isa.Gather, n, start+n+2)
+		for range n {
+			say(isa.Embed, rows)
+		}
+		say(isa.More, start)
+	}
 	say(isa.Embed, rows)
 	loop := len(p.Words)
 	units(1+r.Intn(4), layers)

@@ -242,6 +242,11 @@ type timing struct {
 	begins []int // when each pass that gives outputs began
 	groups []int // when each of their KV heads was done with
 	slots  []int // how many slots each uses
+	before int   // heads of earlier blocks
+	av     int   // heads whose AV was done
+
+	// Of its heads: when q, keys and values, weights and reciprocals were there.
+	queries, keys, values, weights, recips []int
 }
 
 // passTime is what a pass's time depends on.
@@ -264,15 +269,11 @@ type passTime struct {
 // time of the one before: H (A + B) more for each.
 func (b Spread) Cycles(in [][]Beat) int {
 	t := newTiming(b)
-	at := &t.where
-	for i, beat := range in[0] {
-		layer, before := at.layer, at.cnt
-		within := at.within
-		at.begin(beat)
-		t.passes = append(t.passes, passTime{slots: at.cnt, store: beat[1][0] == 1, reuses: within && at.cnt == before})
-		if layer != at.layer || !at.within || i == len(in[0])-1 {
-			t.block()
-		}
+	for _, token := range in[0] {
+		t.pass(before, token)
+	}
+	if t.where.within { // the last block is not complete
+		t.advance(false)
 	}
 	return t.end()
 }
@@ -360,63 +361,91 @@ func (t *timing) write() (keys int) {
 	return keys
 }
 
-// block is the passes of a block in a layer.
-func (t *timing) block() {
+// opens begins a block in a layer.
+func (t *timing) opens() {
 	t.wrote, t.at, t.head = t.last, 0, -1
-	t.begins, t.groups, t.slots = nil, nil, nil
+	t.passes, t.begins, t.groups, t.slots = nil, nil, nil, nil
+	t.queries, t.keys, t.values, t.weights, t.recips = nil, nil, nil, nil, nil
+	t.before, t.av = len(t.freed), 0
+}
+
+// block is the passes of a block in a layer, all of them known.
+func (t *timing) block() {
+	passes := t.passes
+	t.opens()
+	t.passes = passes
+	t.advance(false)
+}
+
+// advance follows the passes of a block in a layer that are known. While more are to come it leaves
+// open what the next may delay: AV of the last pass, once all its QK are done. Inputs are then in,
+// and the outputs of the passes before it known.
+func (t *timing) advance(more bool) {
 	heads := 0
 	for _, p := range t.passes {
 		if !p.store {
 			heads += t.Heads
 		}
 	}
-	before := len(t.freed) // heads of earlier blocks
-	var queries, keys, values, weights, recips []int
-	for a := 0; a < heads; {
-		q, startQ, startA := len(weights), -1, -1
-		if q < heads && len(keys) == q/t.group() {
+	for t.av < heads {
+		q, startQ, startA := len(t.weights), -1, -1
+		if len(t.keys) == q/t.group() {
 			if k, v, ok := t.supply(); ok {
-				keys, values = append(keys, k), append(values, v)
+				t.keys, t.values = append(t.keys, k), append(t.values, v)
 			}
 		}
-		if q < heads && len(queries) == q && q/t.Heads < len(t.begins) && before+q-t.Ahead < len(t.freed) {
+		if more && q == heads && t.at == len(t.passes) && t.av >= heads-t.Heads {
+			return
+		}
+		if q < heads && len(t.queries) == q && q/t.Heads < len(t.begins) && t.before+q-t.Ahead < len(t.freed) {
 			t.query = max(t.query, t.begins[q/t.Heads])
-			if from := before + q - t.Ahead; from >= 0 {
+			if from := t.before + q - t.Ahead; from >= 0 {
 				t.query = max(t.query, t.freed[from])
 			}
 			t.query = t.takes(1, t.kChunks(), t.query)
-			queries = append(queries, t.query)
+			t.queries = append(t.queries, t.query)
 		}
-		if len(queries) > q && len(keys) > q/t.group() {
-			startQ = max(t.free, queries[q]+1, keys[q/t.group()]+1)
+		if len(t.queries) > q && len(t.keys) > q/t.group() {
+			startQ = max(t.free, t.queries[q]+1, t.keys[q/t.group()]+1)
 		}
-		if a < q {
-			startA = max(t.free, weights[a]+1, values[a/t.group()]+1)
+		if t.av < q {
+			startA = max(t.free, t.weights[t.av]+1, t.values[t.av/t.group()]+1)
 		}
 		if startQ >= 0 && (startA < 0 || startQ <= startA) {
-			slots := ceilDiv(t.slots[q/t.Heads], t.Cols)
-			lastSum := startQ + (slots-1)*t.slotTime() + t.kChunks() + t.sumLatency()
-			known, s := lastSum+t.parts()+3, slots*t.parts()
-			if t.ConSmax {
-				weights, recips = append(weights, known-1), append(recips, known)
-			} else {
-				weights, recips = append(weights, known+s+2), append(recips, known+s+5+recipBits)
-			}
-			t.free = startQ + slots*t.slotTime()
-			continue
-		}
-		groups := ceilDiv(t.slots[a/t.Heads], t.Rows)
-		t.free = startA + groups*t.vRounds()
-		t.freed = append(t.freed, t.normalised(startA, groups, recips[a]))
-		if a++; a%t.group() == 0 {
-			t.groups = append(t.groups, t.free)
+			t.goesQK(startQ, ceilDiv(t.slots[q/t.Heads], t.Cols))
+		} else {
+			t.goesAV(startA, ceilDiv(t.slots[t.av/t.Heads], t.Rows))
 		}
 	}
 	t.supply() // the passes at the end that only store
+	if more {
+		return
+	}
 	t.ahead()
 	t.last, t.passes = t.wrote, nil
 	if heads > 0 {
 		t.last = max(t.last, t.free)
+	}
+}
+
+// goesQK is QK of the next head after cycle start, over so many slots of each column.
+func (t *timing) goesQK(start, slots int) {
+	lastSum := start + (slots-1)*t.slotTime() + t.kChunks() + t.sumLatency()
+	known, s := lastSum+t.parts()+3, slots*t.parts()
+	if t.ConSmax {
+		t.weights, t.recips = append(t.weights, known-1), append(t.recips, known)
+	} else {
+		t.weights, t.recips = append(t.weights, known+s+2), append(t.recips, known+s+5+recipBits)
+	}
+	t.free = start + slots*t.slotTime()
+}
+
+// goesAV is AV of the next head after cycle start, over so many groups of slots.
+func (t *timing) goesAV(start, groups int) {
+	t.free = start + groups*t.vRounds()
+	t.freed = append(t.freed, t.normalised(start, groups, t.recips[t.av]))
+	if t.av++; t.av%t.group() == 0 {
+		t.groups = append(t.groups, t.free)
 	}
 }
 

@@ -16,13 +16,13 @@ import (
 // vectorUnitFor is the vector unit of a model.
 func vectorUnitFor(m *model.Model, lanes int) hw.VectorUnit {
 	c := m.Config
-	return hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift}
+	return hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift, Slots: 1}
 }
 
 // goldenVectorWork is all that the vector unit does for the golden tokens, and the golden norms.
 func goldenVectorWork(m *model.Model, g *model.Golden, lanes int) (work [][]hw.Beat, want []hw.Beat) {
 	work = make([][]hw.Beat, 3)
-	do := func(op uint64) { work[0] = append(work[0], hw.Beat{{op}}) }
+	do := func(op uint64) { work[0] = append(work[0], hw.Beat{{op}, {0}}) }
 	norm := func(y []int8) {
 		do(hw.VectorNorm)
 		want = append(want, beatsOf(y, lanes, 8)...)
@@ -87,10 +87,10 @@ func holdGolden(t *testing.T, b hw.Block, work, want [][]hw.Beat, stall float64,
 // A norm that follows its add at once waits for the square root and the division; one that
 // comes late does not.
 func TestVectorUnitComputesItsReciprocalUnasked(t *testing.T) {
-	b := hw.VectorUnit{D: 128, Lanes: 8, K: 362, Shift: 16, EmbShift: 2}
+	b := hw.VectorUnit{D: 128, Lanes: 8, K: 362, Shift: 16, EmbShift: 2, Slots: 1}
 	load := make([]hw.Beat, b.Beats())
-	first := b.Cycles([][]hw.Beat{{{{hw.VectorLoad}}, {{hw.VectorNorm}}}, load, nil})
-	second := b.Cycles([][]hw.Beat{{{{hw.VectorLoad}}, {{hw.VectorNorm}}, {{hw.VectorNorm}}}, load, nil})
+	first := b.Cycles([][]hw.Beat{{{{hw.VectorLoad}, {0}}, {{hw.VectorNorm}, {0}}}, load, nil})
+	second := b.Cycles([][]hw.Beat{{{{hw.VectorLoad}, {0}}, {{hw.VectorNorm}, {0}}, {{hw.VectorNorm}, {0}}}, load, nil})
 	if first != 1+16-1+b.Wait()+16+2 || second-first != 16+2 {
 		t.Errorf("one norm %d cycles, a second one %d more", first, second-first)
 	}

@@ -74,7 +74,12 @@ type Sequencer struct {
 	Words     int // instructions of the program memory, 1 .. 4,096; default 256
 	Buffers   int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
 	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024; 0: PIM.Lanes
-	Pos       Pos
+
+	// PrefillBlock is how many tokens of a prompt go through the chip side by side, 1 .. 16; 1: one
+	// after the other.
+	PrefillBlock int
+
+	Pos Pos
 }
 
 // Host is the ports of a whole chip on an SoC: AXI4-Lite registers, and an AXI4 master to the memory

@@ -21,7 +21,8 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	if n == nil {
 		return nil
 	}
-	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), HeadLanes: n.int("head_lanes", 0), Pos: n.pos()}
+	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), HeadLanes: n.int("head_lanes", 0),
+		PrefillBlock: n.int("prefill_block", 1), Pos: n.pos()}
 	if l.broken {
 		return s
 	}

@@ -28,7 +28,7 @@ func Whole(c *arch.Chip) hw.Chip {
 	bank.Lanes = 0
 	return hw.Chip{Top: c.Name, Lanes: lanes, Words: c.Sequencer.Words, Buffers: c.Sequencer.Buffers,
 		Vector: max(m.DModel, m.DFF, m.Heads*m.HeadChannels), Banks: len(banks), Bank: bank, Vocab: m.Vocab, HeadLanes: c.Sequencer.HeadLanes, Attention: Engine(c.Attention),
-		Unit: hw.VectorUnit{D: m.DModel, K: normGain(m.DModel), Shift: normShift, EmbShift: embShift}}
+		Unit: hw.VectorUnit{D: m.DModel, K: normGain(m.DModel), Shift: normShift, EmbShift: embShift, Slots: c.Sequencer.PrefillBlock}}
 }
 
 func whole(c *arch.Chip, paths []string) (*Tile, error) {

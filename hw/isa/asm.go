@@ -233,7 +233,7 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| %d | `%s` | %s | %s |\n", k.Op, k.Name, strings.Join(fields, ", "), k.Doc)
 	}
 	b.WriteString("\n| field | values | is |\n|---|---|---|\n")
-	for _, f := range []*Field{Dst, Src, Rows, Layer, Bank, Count, MVM, Store, Times, Target} {
+	for _, f := range []*Field{Dst, Src, Rows, Layer, Bank, Count, MVM, Store, Follow, Slot, Tokens, Times, Target} {
 		fmt.Fprintf(&b, "| %s | %d to %d | %s |\n", f.Name, f.Bias, f.Max(), f.Doc)
 	}
 	return b.String()

@@ -42,6 +42,9 @@ var (
 	Count  = &Field{"count", 11, 2, 1, "vectors that the op gives, into dst, dst+1, .."}
 	MVM    = &Field{"op", 0, 11, 0, "op of the bank's tables"}
 	Store  = &Field{"store", 0, 1, 0, "1: only write keys and values; nothing is read from src and written to dst"}
+	Slot   = &Field{"slot", 0, 4, 0, "residual stream: those of the tokens of a block"}
+	Follow = &Field{"more", 1, 1, 0, "1: a pass of the same layer for the next token of the block follows"}
+	Tokens = &Field{"tokens", 12, 5, 1, "of the prompt, to be in the queue"}
 	Times  = &Field{"times", 12, 16, 0, "how often the loop is run through"}
 	Target = &Field{"target", 0, 12, 0, "address to go to"}
 )
@@ -60,22 +63,24 @@ const (
 	Loop
 	More
 	Emit
+	Gather
 )
 
 // Set is the instruction set; Set[i].Op is i+1.
 var Set = []*Kind{
 	{Halt, "halt", nil, "ends the run"},
-	{Embed, "embed", []*Field{Rows}, "takes the next token, of the prompt while that lasts, else the one emitted last, and asks the memory for its row of the embedding table"},
+	{Embed, "embed", []*Field{Rows}, "takes the next token, of the queue or the prompt while these last, else the one emitted last, and asks the memory for its row of the embedding table"},
 	{Table, "table", []*Field{Rows}, "asks the memory for all rows of the embedding table, for the output head"},
-	{Load, "load", nil, "vector unit: x = row << emb_shift"},
-	{Norm, "norm", []*Field{Dst}, "vector unit: dst = norm(x)"},
-	{Add, "add", []*Field{Src}, "vector unit: x = sat16(x + src)"},
+	{Load, "load", []*Field{Slot}, "vector unit: x[slot] = row << emb_shift"},
+	{Norm, "norm", []*Field{Dst, Slot}, "vector unit: dst = norm(x[slot])"},
+	{Add, "add", []*Field{Src, Slot}, "vector unit: x[slot] = sat16(x[slot] + src)"},
 	{Project, "mvm", []*Field{Layer, Dst, Src, Bank, Count, MVM}, "PIM bank: the matrices of op times src, one after the other"},
-	{Attend, "attend", []*Field{Dst, Src, Store}, "attention engine: dst = attention of q, k, v in src, src+1, src+2; the next layer of the token"},
+	{Attend, "attend", []*Field{Dst, Src, Store, Follow}, "attention engine: dst = attention of q, k, v in src, src+1, src+2; the next layer of the token, or with more the next token of the block"},
 	{Head, "head", []*Field{Src}, "output head and sampler: logits of src, and a token drawn from them"},
 	{Loop, "loop", []*Field{Times, Target}, "adds 1 to the layer register; goes to target unless it has reached times, else sets it to 0 and goes on"},
 	{More, "more", []*Field{Target}, "goes to target while the prompt has more tokens; ends the run when there are none and no token is to be written"},
 	{Emit, "emit", []*Field{Target}, "waits for the sampler's token and gives it to the host; goes to target while the budget lasts"},
+	{Gather, "gather", []*Field{Tokens, Target}, "takes tokens of the prompt into the queue until there are as many, or no more; goes to target unless there are as many"},
 }
 
 // Word is an instruction with the values of its fields, in the order of Kind.Fields.

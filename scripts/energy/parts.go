@@ -417,7 +417,7 @@ func norm(ctx context.Context, b *bench) (*measured, error) {
 func vectorUnit(ctx context.Context, b *bench) (*measured, error) {
 	c := &b.acts.m.Config
 	const lanes = 16
-	unit := hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift}
+	unit := hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift, Slots: 1}
 	in := make([][]hw.Beat, 3)
 	say := func(op int) { in[0] = append(in[0], hw.Beat{{uint64(op)}}) }
 	t := b.acts.last[0]
