@@ -77,6 +77,9 @@ func (b Crossbar) cells(m *ir.Module, table string) *ir.Mem {
 	n := b.wordSlices(table)
 	cells := m.Mem(table, b.Steps()*b.slices(table)/n*b.chunks(), ir.Vec(n*b.Converters()*b.chunk(), 1))
 	cells.Loaded = true
+	if table == tableDiff {
+		cells.SliceBits, cells.SliceLen = b.slices(table), b.chunks()*b.Converters()*b.chunk()
+	}
 	return cells
 }
 
@@ -143,9 +146,7 @@ func (b Crossbar) image(prefix string, t *device.Tables) *ir.Image {
 	img := ir.NewImage()
 	put := func(table string, data []uint64) {
 		img.Data[prefix+"."+table] = data
-		if !b.Effects.Ideal() {
-			img.Notes[prefix+"."+table] = fmt.Sprintf("form %016x, crossbar %d, SHA-256 of geometry, effects, seed and weights %x", b.form(), t.ID, t.Hash)
-		}
+		img.Notes[prefix+"."+table] = fmt.Sprintf("form %016x, crossbar %d, SHA-256 of geometry, effects, seed and weights %x", b.form(), t.ID, t.Hash)
 	}
 	pos := func(i int) uint64 { return uint64(t.Pos[i]) }
 	neg := func(i int) uint64 { return uint64(t.Neg[i]) }

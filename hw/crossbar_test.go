@@ -161,8 +161,11 @@ func TestTablesOfAnotherDesignAreRefused(t *testing.T) {
 	}
 	form := filepath.Join(dir, "tables", "tb."+m.Name+".u_xbar.form.memh")
 	text, err := os.ReadFile(form)
-	if err != nil || !strings.HasPrefix(string(text), "// form ") || !strings.Contains(string(text), "SHA-256") {
+	if err != nil || !strings.HasPrefix(string(text), "// set ") || !strings.Contains(string(text), "\n// form ") || !strings.Contains(string(text), "SHA-256") {
 		t.Errorf("%v, header %q", err, text)
+	}
+	if err := os.Remove(filepath.Join(dir, rtl.SetFile)); err != nil { // which would be refused first
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(form, rtl.Memh(ir.Bits(64), wrong.Data[m.Name+".u_xbar.form"]), 0o666); err != nil {
 		t.Fatal(err)

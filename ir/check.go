@@ -29,7 +29,7 @@ var Invariants = []string{
 	11: "every input port, register and read port has exactly one node that delivers it, of its type",
 	12: "every output port is driven by one node of its type",
 	13: "a register has a next value of its type, and its enable is one bit",
-	14: "a memory has depth >= 1, complete ports, Init or Loaded but not both, and Expect only if Loaded",
+	14: "a memory has depth >= 1, complete ports, Init or Loaded but not both, and Expect and whole groups of slices only if Loaded",
 	15: "a memory with a write port is read asynchronously only inside a Macro",
 	16: "a plain instance is 1 x 1, a grid at least 1 x 1 and at most MaxTotal instances; every input is connected exactly once",
 	17: "wiring rules other than broadcast stand in grids; sources have the groups the rule asks for; a chain runs from an output to an input of one type",

@@ -81,6 +81,9 @@ func (c *checker) memory(m *Mem) {
 	if m.Expect != nil && (!m.Loaded || len(m.Expect) != m.Depth*m.Type.N) {
 		bad("expects %d values", len(m.Expect))
 	}
+	if s := m.SliceBits * m.SliceLen; m.SliceBits != 0 && (!m.Loaded || m.Type.W != 1 || m.SliceBits < 2 || m.SliceLen < 1 || m.Depth*m.Type.N%s != 0) {
+		bad("has slices of %d x %d", m.SliceBits, m.SliceLen)
+	}
 	if m.RAddr != nil || m.REn != nil || m.Q != nil {
 		switch {
 		case m.RAddr == nil || m.REn == nil || m.Q == nil:

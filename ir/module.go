@@ -93,6 +93,11 @@ type Mem struct {
 	Loaded bool
 	Expect []uint64 // with Loaded: the only contents that belong to this design, or nil; others are refused
 
+	// With Loaded and elements of one bit: the contents are bit slices of numbers in two's
+	// complement, SliceBits slices of SliceLen elements, the lowest first, and again. The most
+	// negative number is out of range and refused. 0: no such numbers.
+	SliceBits, SliceLen int
+
 	RAddr, REn        *Node // synchronous read port, or nil; REn u1
 	Q                 *Node // the MemOut node, or nil
 	WAddr, WData, WEn *Node // write port, or nil

@@ -360,6 +360,11 @@ func (s *scope) mem() {
 	if s.accept("expect") {
 		m.Expect = s.list()
 	}
+	if s.accept("slices") {
+		m.SliceBits = s.integer("the bits of a number")
+		s.expect("x")
+		m.SliceLen = s.integer("the numbers of a group")
+	}
 	s.clause("read", &m.RAddr)
 	s.clause("ren", &m.REn)
 	s.clause("write", &m.WAddr)

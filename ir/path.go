@@ -3,6 +3,8 @@ package ir
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"ohmloom/ir/bits"
 )
@@ -48,6 +50,51 @@ func (m *Mem) Admit(path string, data []uint64) error {
 		if got := data[i] & bits.Mask(m.Type.W); got != want {
 			return fmt.Errorf("memory %s: these tables were made for another design: the word is %0*x, expected %0*x; build them with the Verilog",
 				path, (m.Type.W+3)/4, got, (m.Type.W+3)/4, want)
+		}
+	}
+	return m.inRange(path, data)
+}
+
+// inRange refuses numbers in slices that have no bit but the sign.
+func (m *Mem) inRange(path string, data []uint64) error {
+	if m.SliceBits == 0 {
+		return nil
+	}
+	for at := 0; at < len(data); at += m.SliceBits * m.SliceLen {
+		top := at + (m.SliceBits-1)*m.SliceLen
+		for i := range m.SliceLen {
+			if data[top+i]&1 == 0 {
+				continue
+			}
+			other := uint64(0)
+			for low := at + i; low < top; low += m.SliceLen {
+				other |= data[low] & 1
+			}
+			if other == 0 {
+				return fmt.Errorf("memory %s: number %d of group %d is %d, allowed are %d to %d", path, i, at/(m.SliceBits*m.SliceLen),
+					-1<<(m.SliceBits-1), -1<<(m.SliceBits-1)+1, 1<<(m.SliceBits-1)-1)
+			}
+		}
+	}
+	return nil
+}
+
+// Check says which tables of one instance were made from different things, by their notes.
+func (img *Image) Check() error {
+	if img == nil {
+		return nil
+	}
+	first := map[string]string{} // by instance: the memory that came first
+	for _, path := range slices.Sorted(maps.Keys(img.Notes)) {
+		if _, ok := img.Data[path]; !ok {
+			continue
+		}
+		instance := path[:max(strings.LastIndexByte(path, '.'), 0)]
+		other, seen := first[instance]
+		if !seen {
+			first[instance] = path
+		} else if img.Notes[path] != img.Notes[other] {
+			return fmt.Errorf("tables of %s do not belong together: %s has %q, %s has %q", instance, other, img.Notes[other], path, img.Notes[path])
 		}
 	}
 	return nil

@@ -172,6 +172,9 @@ func (p *printer) mem(m *Mem) {
 	if m.Expect != nil {
 		p.f(" expect %s", list(m.Expect))
 	}
+	if m.SliceBits > 0 {
+		p.f(" slices %d x %d", m.SliceBits, m.SliceLen)
+	}
 	if m.RAddr != nil || m.REn != nil {
 		p.f("%s%s", ref("read", m.RAddr), ref("ren", m.REn))
 	}

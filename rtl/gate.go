@@ -142,8 +142,10 @@ func (g *gate) call() expr {
 	return call{g.name, args}
 }
 
+// net is a name inside the function. Its beginning keeps it from hiding a name of the module or of
+// one above, which linters dislike.
 func (g *gate) net(want string, w int) *net {
-	t := &net{name: g.b.names.pick(want), width: w, used: make([]uint64, (w+63)/64)}
+	t := &net{name: g.b.names.pick("fn_" + want), width: w, used: make([]uint64, (w+63)/64)}
 	g.all = append(g.all, t)
 	return t
 }
@@ -216,7 +218,7 @@ func (g *gate) put(n *ir.Node) *net {
 		if v := g.b.val(n); v.net != nil {
 			want = trimQ(v.net.name)
 		}
-		t = g.net(want+"_in", n.Type.Total())
+		t = g.net(want, n.Type.Total())
 		g.puts[n] = t
 		g.inputs = append(g.inputs, n)
 	}

@@ -107,7 +107,7 @@ func (b *builder) index(n *ir.Node, count int) (guard, index expr) {
 
 // powerOn writes the simulation-only start of registers and memories.
 func (b *builder) powerOn() {
-	p := power{unused: b.names.pick("unused_init")}
+	p := power{unused: b.names.pick("unused_init"), low: map[int]string{}}
 	for i, r := range b.m.Regs {
 		p.words(b.regs[i].name, r.Type, ir.InitKey(b.m.Name, r.Name), b)
 	}
@@ -154,7 +154,9 @@ type power struct {
 	unused string
 	index  string
 	addr   string
-	high   int // the lowest bit of the seeded word that is left over, 64: none
+	slice  string
+	low    map[int]string // by width; looked up only
+	high   int            // the lowest bit of the seeded word that is left over, 64: none
 	seeded bool
 }
 
@@ -255,7 +257,9 @@ func (p *power) load(list []loaded, b *builder) {
 		p.add("  %s = $fopen(%s, \"r\");", file, path)
 		p.add("  if (%s != 0) begin", file)
 		p.add("    $fclose(%s);", file)
+		p.add("    ohmloom_belongs(%s, %s);", prefix, path)
 		p.add("    $readmemh(%s, %s);", path, m.name)
+		p.inRange(m, b)
 		for a, n := 0, m.mem.Type.N; a*n < len(m.mem.Expect); a++ {
 			want := show(constant(m.mem.Type, m.mem.Expect[a*n:a*n+n]))
 			p.add("    if (%s[%d] !== %s) begin", m.name, a, want)
@@ -266,6 +270,33 @@ func (p *power) load(list []loaded, b *builder) {
 		p.add("  end")
 	}
 	p.add("end")
+}
+
+// inRange refuses numbers in bit slices that are out of range, or not known.
+func (p *power) inRange(l loaded, b *builder) {
+	n := l.mem.SliceBits
+	_, t := Stored(b.m, l.mem)
+	if n == 0 || l.mem.SliceLen%t.N != 0 {
+		return
+	}
+	b.mems[b.memIndex(l.mem)].used = true
+	group, j, w := p.counter(&p.addr, "init_a", b), p.counter(&p.index, "init_i", b), l.mem.SliceLen/t.N
+	k := p.counter(&p.slice, "init_k", b)
+	if p.low[t.N] == "" {
+		p.low[t.N] = b.names.pick("init_low")
+		p.vars = append(p.vars, fmt.Sprintf("reg %s%s;", spaced(rangeOf(t.N)), p.low[t.N]))
+	}
+	low := p.low[t.N]
+	p.add("    for (%s = 0; %s < %d; %s = %s + 1)", group, group, l.mem.Depth*l.mem.Type.N/(n*l.mem.SliceLen), group, group)
+	p.add("      for (%s = 0; %s < %d; %s = %s + 1) begin", j, j, w, j, j)
+	p.add("        %s = %s;", low, show(lit{t.N, 0}))
+	p.add("        for (%s = 0; %s < %d; %s = %s + 1)", k, k, n-1, k, k)
+	p.add("          %s = %s | %s[(%d*%s + %s)*%d + %s];", low, low, l.name, n, group, k, w, j)
+	p.add("        if ((%s[(%d*%s + %d)*%d + %s] & ~%s) !== %s) begin", l.name, n, group, n-1, w, j, low, show(lit{t.N, 0}))
+	p.add("          $display(\"%%m.%s: a number of group %%0d is out of range: below %d, or not known\", %s);", l.key, -1<<(n-1)+1, group)
+	p.add("          $finish;")
+	p.add("        end")
+	p.add("      end")
 }
 
 // loaded is a memory that has a file: its name in Verilog and in the file's name.

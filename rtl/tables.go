@@ -1,6 +1,7 @@
 package rtl
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,6 +35,9 @@ func tables(d *ir.Design, img *ir.Image) ([]File, error) {
 	if img == nil || len(img.Data) == 0 {
 		return nil, nil
 	}
+	if err := img.Check(); err != nil {
+		return nil, err
+	}
 	w := tableWalk{img: img, loads: map[*ir.Module]bool{}, found: map[string]bool{}}
 	for _, m := range d.Modules { // children stand before parents
 		for _, mem := range m.Mems {
@@ -44,6 +48,7 @@ func tables(d *ir.Design, img *ir.Image) ([]File, error) {
 		}
 	}
 	w.module(d.Top, d.Top.Name)
+	w.set()
 	for _, key := range slices.Sorted(maps.Keys(img.Data)) {
 		if !w.found[key] && w.err == nil {
 			w.err = fmt.Errorf("the image has contents for %q, but no loaded memory has this name", key)
@@ -51,6 +56,26 @@ func tables(d *ir.Design, img *ir.Image) ([]File, error) {
 	}
 	return w.files, w.err
 }
+
+// set marks the tables as one set: the head of each has a hash of them all, and so has file set,
+// which simulations compare when they load a table.
+func (w *tableWalk) set() {
+	h := sha256.New()
+	for _, f := range w.files {
+		fmt.Fprintf(h, "%s %d\n%s", f.Path, len(f.Data), f.Data)
+	}
+	head := fmt.Sprintf("%x\n", h.Sum(nil))
+	for i := range w.files {
+		w.files[i].Data = append([]byte(setHead+head), w.files[i].Data...)
+	}
+	w.files = append(w.files, File{SetFile, []byte(head), RoleTable})
+}
+
+// SetFile names the set of the tables beside it; setHead begins their first line.
+const (
+	SetFile = "tables/set"
+	setHead = "// set "
+)
 
 func isTable(mem *ir.Mem) bool { return mem.Loaded && mem.Init == nil }
 

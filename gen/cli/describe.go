@@ -15,6 +15,7 @@ import (
 	"ohmloom/gen/arch"
 	"ohmloom/gen/config"
 	"ohmloom/gen/program"
+	"ohmloom/rtl"
 )
 
 // description is a chip and where the files it names are read from.
@@ -116,12 +117,15 @@ func (a *app) variables() (map[string]string, error) {
 const maxStdin = 16 << 20
 
 func (a *app) checkCmd() *cobra.Command {
-	return a.varFlag(&cobra.Command{
+	var tables string
+	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a description and report every mistake at once",
 		Long: `Check a description. Every mistake is reported with file:line:col, the source, the value,
 what is allowed and a suggestion; checkpoint and golden vectors are read too; warnings say where parts do not fit together. Exit code 1
-when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
+when there is a mistake. FILE - is standard input. With --tables, the tables in that folder, which
+build wrote, are compared with what the description makes: a table of another seed, of other
+weights or effects is named with what both were made from.` + jsonHelp(checkResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.read(cmd.Context(), args)
@@ -129,6 +133,11 @@ when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 				return err
 			}
 			d.checkProgram()
+			if tables != "" {
+				if err := a.checkTables(d, tables); err != nil {
+					return err
+				}
+			}
 			bad := d.diags.HasErrors()
 			if a.json {
 				r := checkResult{OK: !bad, File: d.name, Errors: d.diags.Count(config.Error),
@@ -155,7 +164,43 @@ when there is a mistake. FILE - is standard input.` + jsonHelp(checkResult{}),
 			}
 			return nil
 		},
-	})
+	}
+	cmd.Flags().StringVar(&tables, "tables", "", "folder of tables to compare with the description")
+	return a.varFlag(cmd)
+}
+
+// mostStrays is how many tables are named one by one.
+const mostStrays = 8
+
+// checkTables adds what is wrong with the tables in dir, when the description has no mistakes.
+func (a *app) checkTables(d *description, dir string) error {
+	if d.diags.HasErrors() {
+		return nil
+	}
+	tile, img, _, err := a.lowered(d)
+	if err != nil {
+		return err
+	}
+	b, err := rtl.Emit(tile.Design, rtl.Options{Image: img})
+	if err != nil {
+		return failed("%w", err)
+	}
+	strays, err := b.CheckTables(dir)
+	if err != nil {
+		return failed("%w", err)
+	}
+	for i, s := range strays {
+		if i == mostStrays {
+			d.diags = append(d.diags, config.Diagnostic{Severity: config.Error, Summary: fmt.Sprintf("%d more tables do not belong to the description", len(strays)-i), Pos: arch.Pos{File: dir}})
+			break
+		}
+		diag := config.Diagnostic{Severity: config.Error, Summary: "A table does not belong to the description", Detail: s.Why + ".", Pos: arch.Pos{File: s.File}}
+		if s.Has != s.Want {
+			diag.Value, diag.Allowed, diag.Suggestion = s.Has, s.Want, "run ohmloom build again, or give the description the table was made for"
+		}
+		d.diags = append(d.diags, diag)
+	}
+	return nil
 }
 
 // checkProgram adds what is wrong inside the files that a program names, which the description

@@ -70,6 +70,9 @@ func (ref *Reference) Close() error { return nil }
 // Power is described at verify.Engine.
 func (ref *Reference) Power(seed uint64, img *ir.Image) error {
 	ref.cycle++
+	if err := img.Check(); err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
 	return ref.top.power(seed, img)
 }
 

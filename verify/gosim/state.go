@@ -27,6 +27,9 @@ func (p *plan) stateWords() int {
 
 // powerOn is the state that load of the generated program takes.
 func (p *plan) powerOn(seed uint64, img *ir.Image) ([]uint64, error) {
+	if err := img.Check(); err != nil {
+		return nil, fmt.Errorf("gosim: %w", err)
+	}
 	out := make([]uint64, 0, p.stateWords())
 	seeded := func(module, name string, words, lanes int, t ir.Type) {
 		for range lanes {

@@ -87,6 +87,9 @@ func (e *Engine) Power(seed uint64, img *ir.Image) error {
 		return fmt.Errorf("interp: the engine is closed")
 	}
 	e.ready = false
+	if err := img.Check(); err != nil {
+		return fmt.Errorf("interp: %w", err)
+	}
 	for _, r := range e.c.prog.Regs {
 		e.c.start(r.Q, seed, r.Module, r.Name)
 	}

@@ -45,10 +45,13 @@ int ohm_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
 // initFile replaces the emitted include file of this name. The task of the Verilog is
 // copied out for every register of every instance, which made half of a large build; here
 // every power-on word is one call of the same function in C++. Icarus and the linter see the
-// emitted one, and the conformance suite holds both to ir.InitWord.
+// emitted one, and the conformance suite holds both to ir.InitWord. Tables that an engine is given
+// were checked in Go.
 var initFile = vlog.File{Name: "ohmloom_init.vh", Text: `import "DPI-C" pure function longint unsigned ohm_init_word(input longint unsigned key, input int index);
 task ohmloom_init(input [63:0] key, input integer index, output [63:0] word);
   word = ohm_init_word(key, index);
+endtask
+task ohmloom_belongs(input [4095:0] tables, input [8191:0] path);
 endtask
 `}
 

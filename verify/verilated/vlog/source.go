@@ -113,6 +113,9 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 	if img == nil {
 		return "", nil
 	}
+	if err := img.Check(); err != nil {
+		return "", err
+	}
 	for _, t := range ts {
 		data, ok := img.Data[t.Path]
 		if !ok {
