@@ -36,6 +36,7 @@ type AttentionColumn struct {
 	Context      int  // slots of the ring, 1..65536
 	Layers       int  // 1..1024
 	ConSmax      bool // weights by ConSmax instead of the softmax
+	Dot          int  // elements of a beat of the dot port, at most 1,024; 0: there is none
 
 	// What follows is loaded at power-on and not part of the structure; what is missing is zero.
 	Bias      [][]int16          // [Layers*Heads][Context] by distance, unit 1/32 bit
@@ -69,6 +70,9 @@ func (b AttentionColumn) Name() string {
 	if b.ConSmax {
 		name += "_consmax"
 	}
+	if b.Dot > 0 {
+		name += fmt.Sprintf("_dot%d", b.Dot)
+	}
 	return name
 }
 
@@ -80,7 +84,8 @@ func (b AttentionColumn) Check() error {
 		inRange("attention", "KV heads", b.KVHeads, 1, b.Heads),
 		inRange("attention", "channels of a head", b.HeadChannels, 1, 128),
 		inRange("attention", "context", b.Context, 1, 65536),
-		inRange("attention", "layers", b.Layers, 1, 1024))
+		inRange("attention", "layers", b.Layers, 1, 1024),
+		checkDot("attention", b.Dot, b.mostDot()))
 	if err == nil && b.Heads%b.KVHeads != 0 {
 		err = fmt.Errorf("attention: heads is %d, which is not a multiple of the %d KV heads", b.Heads, b.KVHeads)
 	}
@@ -94,8 +99,13 @@ func (b AttentionColumn) Streams() (in, out []Stream) {
 	element := func(name, doc string) Stream {
 		return Stream{Name: name, Doc: doc, Fields: []Field{{"data", ir.Bits(8), true, "int8 channels, head after head"}}}
 	}
-	return []Stream{tokenStream(), element("q", "queries"), element("k", "keys of the token"), element("v", "values of the token")},
-		[]Stream{element("y", "attention outputs")}
+	in = []Stream{tokenStream(), element("q", "queries"), element("k", "keys of the token"), element("v", "values of the token")}
+	out = []Stream{element("y", "attention outputs")}
+	if b.Dot > 0 {
+		dot, sum := dotStreams(b.Dot)
+		in, out = append(in, dot), append(out, sum)
+	}
+	return in, out
 }
 
 func (b AttentionColumn) Build(lib *Lib) *ir.Module {
@@ -113,6 +123,12 @@ func (b AttentionColumn) Build(lib *Lib) *ir.Module {
 		c.feed()
 		c.drain()
 		c.outputs(take, out[0])
+		if b.Dot > 0 {
+			dot := input(m, in[4])
+			fire := dot.ready(m.K(1, 1))
+			product := m.DataReg("product", ir.Vec(b.Dot, 16)).Set(dot.fields[0].SExt(16).Mul(dot.fields[1].SExt(16)))
+			drive(m, out[1], m.Reg("product_valid", ir.Bits(1), 0).Set(fire), product.SumS(1, 32), m.DataReg("product_last", ir.Bits(1)).Set(dot.fields[2]))
+		}
 	})
 }
 

@@ -39,7 +39,7 @@ type Chip struct {
 
 // shapedEngine is an attention engine that tells the shape of its vectors.
 type shapedEngine interface {
-	AttentionEngine
+	dotEngine
 	shape() (heads, kvHeads, channels int)
 }
 
@@ -55,14 +55,18 @@ func (b Chip) sequencer() Sequencer {
 	return Sequencer{Words: b.Words, Banks: b.Banks, Buffers: b.Buffers, Ops: b.Bank.Ops, Slots: b.Unit.Slots, Program: b.Program}
 }
 
-func (b Chip) head() OutputHead { return OutputHead{D: b.Unit.D, Lanes: b.RowLanes(), Rows: b.Vocab} }
+func (b Chip) head() OutputHead {
+	h := OutputHead{D: b.Unit.D, Lanes: b.RowLanes(), Rows: b.Vocab}
+	h.Ahead = b.Engine().(dotEngine).dotRows() + 4 // 4 from a row's begin to its first beat at the array, and from the sum to the logit
+	return h
+}
 
 // RowLanes is the elements of a beat of stream row.
-func (b Chip) RowLanes() int {
-	if b.HeadLanes == 0 {
-		return b.Lanes
-	}
-	return b.HeadLanes
+func (b Chip) RowLanes() int { return HeadLanes(b.Attention, b.HeadLanes, b.Lanes) }
+
+// Engine is the attention engine as the chip has it, with a dot port for the output head.
+func (b Chip) Engine() AttentionEngine {
+	return b.Attention.(dotEngine).withDot(b.RowLanes(), b.Unit.D)
 }
 
 // rowGear is the gearbox of embeddings to the vector unit, yGear that of vectors to the output
@@ -102,7 +106,7 @@ func (b Chip) Name() string {
 		return b.Top
 	}
 	h := fnv.New64a()
-	fmt.Fprint(h, b.Lanes, b.RowLanes(), b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks, b.bank(0).Name(), b.unit().Name(), b.Attention.Name())
+	fmt.Fprint(h, b.Lanes, b.RowLanes(), b.Words, b.Buffers, b.Vector, b.Vocab, b.Banks, b.bank(0).Name(), b.unit().Name(), b.Engine().Name())
 	return fmt.Sprintf("chip_%016x", h.Sum64())
 }
 
@@ -112,7 +116,7 @@ func (b Chip) Check() error {
 		return fmt.Errorf("chip: there is no attention engine")
 	}
 	err := firstError(inRange("chip", "lanes", b.Lanes, 1, 64), inRange("chip", "rows of the embedding table", b.Vocab, 1, 65536),
-		b.unit().Check(), engine.Check(), b.sequencer().Check(), b.network().Check(), b.head().Check())
+		b.unit().Check(), b.Engine().Check(), b.sequencer().Check(), b.network().Check(), b.head().Check())
 	for i := range max(b.Banks, 1) {
 		err = firstError(err, b.bank(i).Check())
 	}
@@ -345,7 +349,11 @@ func (c *chipping) bankOf(i int) {
 func (c *chipping) attention(in, out []Stream) {
 	m := c.m
 	engineIn, engineOut := c.Attention.Streams()
-	engine := m.Instance("u_attention", c.Attention.Build(c.lib))
+	engine := m.Instance("u_attention", c.Engine().Build(c.lib))
+	c.join(c.outputs, "dot", engine, "dot", "row", "y", "last")
+	for _, port := range []string{"valid", "sum", "last"} { // always taken
+		c.outputs.In("sum_"+port, m.OutOf(engine, "sum_"+port))
+	}
 	c.command(c.said(seqAttend), engine, "token", nil)
 	for i := 1; i < 4; i++ {
 		gear := m.Instance("u_"+engineIn[i].Name, c.engineGear(i).Build(c.lib))

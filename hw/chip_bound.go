@@ -80,9 +80,9 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 			t.cache += engine.PortCycles(slots)
 		}
 	case isa.Head:
-		rows := t.Vocab * t.head().Beats()
-		t.memory += rows
-		t.steps += rows + 3 + t.sampler().drawing(t.Sampled)
+		beats := t.head().Beats()
+		t.memory += t.Vocab * beats
+		t.steps += t.Engine().(dotEngine).dotTime(t.Vocab, beats) + headDelay + t.sampler().drawing(t.Sampled)
 	}
 }
 

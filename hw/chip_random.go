@@ -44,7 +44,9 @@ func triedChip(r *rand.Rand) Chip {
 // randomEngine is a small attention engine.
 func randomEngine(r *rand.Rand) headEngine {
 	for {
-		var b Block = randomSpread(r)
+		spread := randomSpread(r).(Spread)
+		spread.Dot = 0
+		var b Block = spread
 		if r.Intn(3) == 0 {
 			b = randomAttentionColumn(r)
 		}

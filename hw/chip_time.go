@@ -423,7 +423,8 @@ func (s *rowTime) taken(at int) {
 	}
 }
 
-// head is the output head's and the sampler's time.
+// head is the output head's and the sampler's time. No attention is under way meanwhile, because it
+// is what the vector comes from, and the next token is not known before.
 func (t *chipTime) head(sampled bool, src int) (complete int) {
 	r := t.Banks + readHead
 	told, offered := t.samples.send(t.now)
@@ -436,11 +437,11 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 
 	command := max(offered, t.drawFree)
 	t.samples.taken(command)
-	rows := times(t.rows, t.Vocab*beats, filled+1)
-	t.headFree = rows[len(rows)-1] + 1
+	moved, sums := t.Engine().(dotEngine).dotRun(t.rows, t.Vocab, beats, filled+1)
+	t.headFree = moved + 1
 	logit := command
-	for v := range t.Vocab {
-		logit = max(logit+1, rows[(v+1)*beats-1]+3)
+	for _, sum := range sums {
+		logit = max(logit+1, sum+headDelay)
 	}
 	t.note(UnitHead, filled+1, logit)
 	token := logit + t.sampler().drawing(sampled)
@@ -451,8 +452,8 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 
 // Cycles follows the program instruction by instruction: each waits for its unit's place and
 // for the switch's scoreboard, and what units do follows from when their operands come. It is
-// known for programs that ask for rows of the embedding table before they use them, and in a block
-// begin a pass before they use the results of the one before.
+// known for programs that ask for rows of the embedding table before they use them, wait for a token
+// before they attend again, and in a block begin a pass before they use the results of the one before.
 // Rows of the table always lie ready; see CyclesBehind.
 func (b Chip) Cycles(in [][]Beat) int { return b.followed(in, newChipTime(b)) }
 

@@ -25,9 +25,19 @@ func TestOutputHeadGivesGoldenLogits(t *testing.T) {
 				}
 				want = append(want, beatsOf(step.Final.Logits, 1, 32)...)
 			}
-			b := hw.OutputHead{D: m.Config.DModel, Lanes: c.lanes, Rows: m.Config.VocabSize}
-			holdGolden(t, b, work, [][]hw.Beat{want}, 0, engine)
-			holdGolden(t, b, work, [][]hw.Beat{want}, 0.3, engine)
+			b := hw.OutputHead{D: m.Config.DModel, Lanes: c.lanes, Rows: m.Config.VocabSize, Ahead: 7}
+			dots := b.Arithmetic(append(work, nil))[1]
+			var sums []hw.Beat // of the operands that the head must offer
+			for _, dot := range dots {
+				y, sum := hw.SignedWords(dot[1], 8), int64(0)
+				for i, e := range hw.SignedWords(dot[0], 8) {
+					sum += e * y[i]
+				}
+				sums = append(sums, hw.Beat{{uint64(sum) & 0xffffffff}, dot[2]})
+			}
+			work = append(work, sums)
+			holdGolden(t, b, work, [][]hw.Beat{want, dots}, 0, engine)
+			holdGolden(t, b, work, [][]hw.Beat{want, dots}, 0.3, engine)
 		}
 	})
 }

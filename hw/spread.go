@@ -69,6 +69,10 @@ import (
 // score waits for another: the AV of a head may begin Cols/Lanes + 3 cycles after its last
 // scores, instead of that and a cycle for every Lanes slots more.
 //
+// With Dot, the multipliers also serve an OutputHead: a beat of stream dot, Dot elements of a row
+// and as many of a vector, is multiplied in a cycle in which the array has no word of the banks,
+// and its sum leaves on stream sum dotLatency() cycles later.
+//
 // Values are those of the numerics: 8-bit q, k, v, the exponential of ExpROM, 2^24 / Z in 18
 // bits, o = sat8(rshift(a * (2^24 / Z), 23)). Sums are exact for all inputs, -128 included.
 type Spread struct {
@@ -83,6 +87,7 @@ type Spread struct {
 	Port         int  // columns a beat of the memory port carries, a divisor of Cols; 0: the cache is on chip
 	Biased       bool // scores have a relative position bias, from a loaded table
 	ConSmax      bool // weights by ConSmax instead of the softmax
+	Dot          int  // elements of a beat of the dot port, at most Rows Cols and 1,024; 0: there is none
 
 	// What follows is loaded at power-on and not part of the structure; what is missing is zero.
 	Bias      [][]int16          // [Layers*Heads][Context] by distance, unit 2^7 scores
@@ -108,6 +113,9 @@ func (b Spread) suffix() string {
 	if b.ConSmax {
 		bias += "_consmax"
 	}
+	if b.Dot > 0 {
+		bias += fmt.Sprintf("_dot%d", b.Dot)
+	}
 	return fmt.Sprintf("%dx%d_h%dof%d_d%d_t%d_y%d_l%d_a%d%s", b.Rows, b.Cols, b.KVHeads, b.Heads,
 		b.HeadChannels, b.Context, b.Layers, b.Lanes, b.Ahead, bias)
 }
@@ -125,7 +133,8 @@ func (b Spread) Check() error {
 		inRange("spread", "layers", b.Layers, 1, 1024),
 		inRange("spread", "lanes", b.Lanes, 1, min(b.Rows, b.Cols)),
 		inRange("spread", "heads ahead", b.Ahead, 1, 64),
-		inRange("spread", "columns of the port", b.Port, 0, b.Cols))
+		inRange("spread", "columns of the port", b.Port, 0, b.Cols),
+		checkDot("spread", b.Dot, b.mostDot()))
 	switch {
 	case err != nil:
 		return err
@@ -163,6 +172,10 @@ func (b Spread) Streams() (in, out []Stream) {
 	if b.Port > 0 {
 		fill, mem := b.memStreams()
 		in, out = append(in, fill), append(out, mem)
+	}
+	if b.Dot > 0 {
+		dot, sum := dotStreams(b.Dot)
+		in, out = append(in, dot), append(out, sum)
 	}
 	return in, out
 }

@@ -28,6 +28,9 @@ func (b Spread) Beats(passes []Pass) [][]Beat {
 		_, fills := b.traffic(in)
 		in = append(in, fills)
 	}
+	if b.Dot > 0 {
+		in = append(in, nil)
+	}
 	return in
 }
 

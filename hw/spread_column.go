@@ -40,11 +40,15 @@ func multiplier(lib *Lib) *ir.Module {
 
 // column is one column of the engine: bank, multipliers, tree and accumulator. A word read
 // in cycle t meets the operand a of cycle t + 1; its sum of products is added in cycle
-// t + 2 + treeStages(), which is when add and first must be up.
-func (b Spread) column(lib *Lib) *ir.Module {
+// t + 2 + treeStages(), which is when add and first must be up. A column with dot port multiplies
+// row and y instead in each cycle with free; their total is there 1 + treeStages() cycles later.
+func (b Spread) column(lib *Lib, dot bool) *ir.Module {
 	name := fmt.Sprintf("spread_column_%dx%d_%d", b.bankWords(), b.Rows, b.sumBits())
 	if b.Port > 0 {
 		name += "_words"
+	}
+	if dot {
+		name += "_dot"
 	}
 	doc := fmt.Sprintf("Column: bank of %d words of %d bytes, %d multipliers, adder tree of %d stages and accumulator.",
 		b.bankWords(), b.Rows, b.Rows, b.treeStages())
@@ -66,8 +70,18 @@ func (b Spread) column(lib *Lib) *ir.Module {
 			wdata = isValue.Mux(v, wdata)
 		}
 		bank.In("waddr", waddr).In("wdata", wdata).In("re", re).In("raddr", raddr)
-		pes := m.Array("pe", multiplier(lib), b.Rows, 1).PerRow("a", a).PerRow("b", m.OutOf(bank, "rdata"))
-		total := adderTree(m, m.OutOf(pes, "p"), b.sumBits())
+		data, w := m.OutOf(bank, "rdata"), b.sumBits()
+		if dot {
+			free := m.In("free", ir.Bits(1), "multiply row and y")
+			row, y := m.In("row", wdata.Type, "elements of a row"), m.In("y", a.Type, "of the vector")
+			a, data, w = free.Mux(y, a), free.Mux(row, data), max(w, 16+levels(b.Rows))
+		}
+		pes := m.Array("pe", multiplier(lib), b.Rows, 1).PerRow("a", a).PerRow("b", data)
+		total := adderTree(m, m.OutOf(pes, "p"), w)
+		if dot {
+			m.Out("total", total, "sum of the products")
+			total = fit(total, b.sumBits())
+		}
 		sum := m.DataReg("acc", ir.Bits(b.sumBits()))
 		sum.SetEn(add, first.Mux(total, sum.Q.Add(total)))
 		m.Out("sum", sum.Q, "sum so far")

@@ -9,6 +9,7 @@ type spreading struct {
 	lib            *Lib
 	token, q, k, v source
 	fillIn         source // answers of the external memory
+	dot            source // operands of the dot port
 	softmaxer      *ir.Inst
 	normaliser     *ir.Inst
 
@@ -83,6 +84,9 @@ func (e *spreading) declare() {
 	e.token, e.q, e.k, e.v = input(m, in[0]), input(m, in[1]), input(m, in[2]), input(m, in[3])
 	if e.Port > 0 {
 		e.fillIn = input(m, in[4])
+	}
+	if e.Dot > 0 {
+		e.dot = input(m, in[len(in)-1])
 	}
 	e.softmaxer = m.Instance("u_softmax", e.softmax(e.lib))
 	e.normaliser = m.Instance("u_normalise", e.normalise(e.lib))
@@ -319,15 +323,17 @@ func (e *spreading) multiply() {
 
 	flags := op.issue.Cat(op.first, op.last, op.av, op.tail, op.turn)
 	adds := delay(m, "flags", flags, e.sumLatency()-1).Named("adding")
-	cols := m.Array("column", e.column(e.lib), 1, e.Cols).PerCol("we", e.bank.cols).In("waddr", e.bank.addr)
-	if e.Port > 0 {
-		cols.PerCol("k", e.bank.k)
-	} else {
-		cols.In("rows", e.bank.rows).In("is_value", e.bank.isValue).In("k", e.bank.k).PerCol("v", e.bank.v)
-	}
-	cols.In("re", m.Reg("bank_read", ir.Bits(1), 0).Set(op.issue)).In("raddr", late("bank_addr", op.addr)).
-		In("a", late("operand", operand)).In("add", adds.Bit(5)).In("first", adds.Bit(4))
-	sums := m.OutOf(cols, "sum")
+	reads := m.Reg("bank_read", ir.Bits(1), 0).Set(op.issue)
+	addr, shared := late("bank_addr", op.addr), late("operand", operand)
+	sums := e.columns(reads, func(cols *ir.Inst, first, n int) {
+		cols.PerCol("we", e.bank.cols.Elems(first, n)).In("waddr", e.bank.addr)
+		if e.Port > 0 {
+			cols.PerCol("k", e.bank.k.Elems(first*e.Rows, n*e.Rows))
+		} else {
+			cols.In("rows", e.bank.rows).In("is_value", e.bank.isValue).In("k", e.bank.k).PerCol("v", e.bank.v.Elems(first, n))
+		}
+		cols.In("re", reads).In("raddr", addr).In("a", shared).In("add", adds.Bit(5)).In("first", adds.Bit(4))
+	})
 
 	done := m.Reg("sum_done", ir.Bits(1), 0).Set(adds.Bit(5).And(adds.Bit(3)))
 	weighted := late("sum_av", adds.Bit(2))

@@ -17,10 +17,12 @@ import (
 // elements i Rows to (i+1) Rows - 1 of a beat of q belong to engine i, which has heads
 // i Heads/n to (i+1) Heads/n - 1; k, v, y and data and masks of the memory port likewise. All
 // engines do the same in the same cycle, because nothing they do depends on data: engine 0's
-// handshakes are those of all, and the time is that of one.
+// handshakes are those of all, and the time is that of one. Sums of the dot port are added up and so
+// leave later by a tree over the engines.
 type SpreadSide struct {
 	Engines int    // 1..64
-	Part    Spread // one engine with its share of the heads; its tables are not used
+	Part    Spread // one engine with its share of the heads; its tables and dot port are not used
+	Dot     int    // elements of a beat of the dot port, of which each engine multiplies an equal part; 0: there is none
 
 	Bias      [][]int16          // [Layers * heads of all engines][Context], as in Spread
 	Constants []ConSmaxConstants // [Layers * heads of all engines]
@@ -43,12 +45,23 @@ func NewSpreadSide(n int, b Spread) (SpreadSide, error) {
 	return s, s.Check()
 }
 
+// engine is one of the engines, without its tables.
+func (b SpreadSide) engine() Spread {
+	p := b.Part
+	p.Dot = ceilDiv(b.Dot, b.Engines)
+	return p
+}
+
 func (b SpreadSide) Name() string {
-	return fmt.Sprintf("spread_side_%d_%s", b.Engines, b.Part.suffix())
+	name := fmt.Sprintf("spread_side_%d_%s", b.Engines, b.engine().suffix())
+	if b.Dot%b.Engines > 0 {
+		name += fmt.Sprintf("_dot%d", b.Dot)
+	}
+	return name
 }
 
 func (b SpreadSide) Check() error {
-	return firstError(inRange("spread_side", "engines", b.Engines, 1, 64), b.Part.Check(),
+	return firstError(inRange("spread_side", "engines", b.Engines, 1, 64), checkDot("spread_side", b.Dot, b.mostDot()), b.engine().Check(),
 		checkConstants(b.Constants, b.Part.Layers*b.Part.Heads*b.Engines))
 }
 
@@ -58,7 +71,17 @@ func shared(s Stream, f Field) bool {
 }
 
 func (b SpreadSide) Streams() (in, out []Stream) {
-	in, out = b.Part.Streams()
+	in, out = b.ownStreams()
+	if b.Dot > 0 {
+		dot, sum := dotStreams(b.Dot)
+		in, out = append(in, dot), append(out, sum)
+	}
+	return in, out
+}
+
+// ownStreams are those of attention.
+func (b SpreadSide) ownStreams() (in, out []Stream) {
+	in, out = b.part(0).Streams()
 	for _, list := range [][]Stream{in, out} {
 		for i, s := range list {
 			for j, f := range s.Fields {
@@ -75,10 +98,10 @@ func (b SpreadSide) Build(lib *Lib) *ir.Module {
 	must(b)
 	doc := fmt.Sprintf("%d attention engines side by side, %d x %d multipliers each.", b.Engines, b.Part.Rows, b.Part.Cols)
 	return lib.module("spread_side", b.Name(), doc, func(m *ir.Module) {
-		in, out := b.Streams()
+		in, out := b.ownStreams()
 		engines := make([]*ir.Inst, b.Engines)
 		for i := range engines {
-			engines[i] = m.Instance(fmt.Sprintf("u_engine_%d", i), b.Part.Build(lib))
+			engines[i] = m.Instance(fmt.Sprintf("u_engine_%d", i), b.engine().Build(lib))
 		}
 		for _, s := range in {
 			x := input(m, s)
@@ -110,12 +133,40 @@ func (b SpreadSide) Build(lib *Lib) *ir.Module {
 			}
 			drive(m, s, m.OutOf(engines[0], s.Name+"_valid"), fields...)
 		}
+		if b.Dot > 0 {
+			b.shareDot(m, engines)
+		}
 	})
 }
 
-// part is engine i with its share of the tables.
+// shareDot gives each engine its part of the dot port's beats, and adds up their sums.
+func (b SpreadSide) shareDot(m *ir.Module, engines []*ir.Inst) {
+	dot, sum := dotStreams(b.Dot)
+	x, n := input(m, dot), b.engine().Dot
+	x.ready(m.OutOf(engines[0], "dot_ready"))
+	share := func(v *ir.Node, i int) *ir.Node {
+		if rest := n*b.Engines - b.Dot; rest > 0 {
+			v = v.Join(m.K(8, 0).Splat(rest))
+		}
+		return v.Elems(i*n, n)
+	}
+	var sums []*ir.Node
+	for i, e := range engines {
+		e.In("dot_valid", x.valid).In("dot_row", share(x.fields[0], i)).In("dot_y", share(x.fields[1], i)).In("dot_last", x.fields[2])
+		sums = append(sums, m.OutOf(e, "sum_sum"))
+	}
+	ends := m.OutOf(engines[0], "sum_valid").Cat(m.OutOf(engines[0], "sum_last"))
+	due := delay(m, "sums", ends, b.treeStages())
+	drive(m, sum, due.Bit(1), adderTree(m, sums[0].Join(sums[1:]...), 32), due.Bit(0))
+}
+
+// treeStages is how much later than their own the sum of the engines' sums is.
+func (b SpreadSide) treeStages() int { return ceilDiv(levels(b.Engines), 2) }
+
+// part is engine i with its share of the tables, without dot port.
 func (b SpreadSide) part(i int) Spread {
 	p := b.Part
+	p.Dot = 0
 	for l := range p.Layers {
 		first := (l*b.Engines + i) * p.Heads
 		for h := first; h < first+p.Heads; h++ {
@@ -179,24 +230,32 @@ func (b SpreadSide) join(streams []Stream, parts [][][]Beat) [][]Beat {
 
 // Arithmetic is that of each engine.
 func (b SpreadSide) Arithmetic(in [][]Beat) [][]Beat {
-	ins, outs := b.Streams()
+	ins, outs := b.ownStreams()
 	parts := make([][][]Beat, b.Engines)
 	for i := range parts {
-		parts[i] = b.part(i).Arithmetic(b.of(i, ins, in))
+		parts[i] = b.part(i).Arithmetic(b.of(i, ins, in[:len(ins)]))
 	}
-	return b.join(outs, parts)
+	out := b.join(outs, parts)
+	if b.Dot > 0 {
+		out = append(out, dotSums(in[len(ins)]))
+	}
+	return out
 }
 
-// Cycles is that of one engine.
+// Cycles is that of one engine; sums of the dot port come later.
 func (b SpreadSide) Cycles(in [][]Beat) int {
-	ins, _ := b.Streams()
-	return b.Part.Cycles(b.of(0, ins, in))
+	ins, _ := b.ownStreams()
+	mine := b.of(0, ins, in[:len(ins)])
+	if b.Dot > 0 {
+		mine = append(mine, in[len(ins)]) // for their number
+	}
+	return b.engine().cycles(mine, b.treeStages())
 }
 
 // Phases are those of engine 0, and so of all.
 func (b SpreadSide) Phases(in [][]Beat, from int) []Phase {
-	ins, _ := b.Streams()
-	phases := b.Part.Phases(b.of(0, ins, in), from)
+	ins, _ := b.ownStreams()
+	phases := b.Part.Phases(b.of(0, ins, in[:len(ins)]), from)
 	for i := range phases {
 		signals := make([]string, len(phases[i].Signals))
 		for j, s := range phases[i].Signals {
@@ -208,7 +267,7 @@ func (b SpreadSide) Phases(in [][]Beat, from int) []Phase {
 }
 
 func (b SpreadSide) Beats(passes []Pass) [][]Beat {
-	ins, _ := b.Streams()
+	ins, _ := b.ownStreams()
 	parts := make([][][]Beat, b.Engines)
 	for i := range parts {
 		share := func(x []int8) []int8 { n := len(x) / b.Engines; return x[i*n : (i+1)*n] }
@@ -217,13 +276,17 @@ func (b SpreadSide) Beats(passes []Pass) [][]Beat {
 			mine[j] = p
 			mine[j].Q, mine[j].K, mine[j].V = share(p.Q), share(p.K), share(p.V)
 		}
-		parts[i] = b.Part.Beats(mine)
+		parts[i] = b.part(i).Beats(mine)
 	}
-	return b.join(ins, parts)
+	in := b.join(ins, parts)
+	if b.Dot > 0 {
+		in = append(in, nil)
+	}
+	return in
 }
 
 func (b SpreadSide) Collect(y []Beat) [][]int8 {
-	_, outs := b.Streams()
+	_, outs := b.ownStreams()
 	parts := make([][][]int8, b.Engines)
 	for i := range parts {
 		parts[i] = b.Part.Collect(b.of(i, outs[:1], [][]Beat{y})[0])
@@ -256,8 +319,11 @@ func (b SpreadSide) RandomPasses(r *rand.Rand, n int, extreme bool) []Pass {
 
 func randomSpreadSide(r *rand.Rand) Block {
 	b := SpreadSide{Engines: 1 + r.Intn(3), Part: randomSpread(r).(Spread)}
+	if b.Part.Dot > 0 {
+		b.Dot = 1 + r.Intn(b.Engines*b.Part.mostDot())
+	}
 	heads := b.Part.Layers * b.Part.Heads * b.Engines
-	b.Part.Bias, b.Part.Constants = nil, nil
+	b.Part.Bias, b.Part.Constants, b.Part.Dot = nil, nil, 0
 	if b.Part.Biased {
 		b.Bias = randomBias(r, heads, b.Part.Context)
 	}
@@ -270,7 +336,7 @@ func randomSpreadSide(r *rand.Rand) Block {
 // spreadSideWork is work of one engine for its order of passes, and other data for the others.
 func spreadSideWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(SpreadSide)
-	parts := [][][]Beat{spreadWork(r, b.Part, extreme)}
+	parts := [][][]Beat{spreadWork(r, b.part(0), extreme)}
 	for range b.Engines - 1 {
 		other := [][]Beat{parts[0][0]}
 		streams, _ := b.Part.Streams()
@@ -283,6 +349,11 @@ func spreadSideWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 		}
 		parts = append(parts, other)
 	}
-	ins, _ := b.Streams()
-	return b.join(ins, parts)
+	ins, _ := b.ownStreams()
+	in := b.join(ins, parts)
+	if b.Dot > 0 {
+		dot, _ := dotStreams(b.Dot)
+		in = append(in, RandomBeats(r, dot, r.Intn(4*b.Part.Context+4), extreme))
+	}
+	return in
 }

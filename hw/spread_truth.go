@@ -73,11 +73,15 @@ func (b Spread) Arithmetic(in [][]Beat) [][]Beat {
 			}
 		}
 	}
+	all := [][]Beat{out}
 	if b.Port > 0 {
 		mem, _ := b.traffic(in)
-		return [][]Beat{out, mem}
+		all = append(all, mem)
 	}
-	return [][]Beat{out}
+	if b.Dot > 0 {
+		all = append(all, dotSums(in[len(in)-1]))
+	}
+	return all
 }
 
 // traffic is what goes over the memory port: the requests, and the answers of a memory that
@@ -220,12 +224,13 @@ func attend(q []int64, keys, values [][]int64, bias []int16, constants *ConSmaxC
 // token.
 type timing struct {
 	Spread
-	last  int   // the block before was over
-	query int   // the last q beat was taken
-	free  int   // the array could begin, an operation later
-	norm  int   // the normalisation could begin another word
-	freed []int // when each head left the buffers, all blocks
-	given []int // when each beat of y was offered, all blocks
+	last  int      // the block before was over
+	query int      // the last q beat was taken
+	free  int      // the array could begin, an operation later
+	uses  [][2]int // with a dot port: the cycles in which it multiplies words of the banks, from one to before another
+	norm  int      // the normalisation could begin another word
+	freed []int    // when each head left the buffers, all blocks
+	given []int    // when each beat of y was offered, all blocks
 
 	arriving
 	where   position
@@ -256,6 +261,13 @@ type passTime struct {
 	reuses bool // its slot was in use before
 }
 
+// multiplies notes that the array multiplies n words, issued from the cycle after start on.
+func (t *timing) multiplies(start, n int) {
+	if t.Dot > 0 {
+		t.uses = append(t.uses, [2]int{start + 3, start + 3 + n})
+	}
+}
+
 // Cycles follows the schedule operation by operation: the array takes QK of the next head as
 // soon as its q and k are in, else AV of the next head whose weights are; the rest is
 // latency. With A and B the array's cycles for QK and AV of a head, H heads, everything
@@ -267,7 +279,10 @@ type passTime struct {
 // when the softmax of the last head is hidden behind the AV of the heads before it. The
 // passes of a block follow one another without a gap when a pass's k and v come in within the
 // time of the one before: H (A + B) more for each.
-func (b Spread) Cycles(in [][]Beat) int {
+func (b Spread) Cycles(in [][]Beat) int { return b.cycles(in, 0) }
+
+// cycles is Cycles with sums of the dot port that leave later.
+func (b Spread) cycles(in [][]Beat, later int) int {
 	t := newTiming(b)
 	for _, token := range in[0] {
 		t.pass(before, token)
@@ -275,7 +290,11 @@ func (b Spread) Cycles(in [][]Beat) int {
 	if t.where.within { // the last block is not complete
 		t.advance(false)
 	}
-	return t.end()
+	end := t.end()
+	if b.Dot > 0 && len(in[len(in)-1]) > 0 {
+		end = max(end, t.dots(len(in[len(in)-1]))+later+1)
+	}
+	return end
 }
 
 // writeTime is the cycles to take a KV head's k and v.
@@ -438,11 +457,15 @@ func (t *timing) goesQK(start, slots int) {
 		t.weights, t.recips = append(t.weights, known+s+2), append(t.recips, known+s+5+recipBits)
 	}
 	t.free = start + slots*t.slotTime()
+	for i := range slots {
+		t.multiplies(start+i*t.slotTime(), t.kChunks())
+	}
 }
 
 // goesAV is AV of the next head after cycle start, over so many groups of slots.
 func (t *timing) goesAV(start, groups int) {
 	t.free = start + groups*t.vRounds()
+	t.multiplies(start, groups*t.vRounds())
 	t.freed = append(t.freed, t.normalised(start, groups, t.recips[t.av]))
 	if t.av++; t.av%t.group() == 0 {
 		t.groups = append(t.groups, t.free)
@@ -494,6 +517,9 @@ func randomSpread(r *rand.Rand) Block {
 	if b.ConSmax = r.Intn(4) == 0; b.ConSmax {
 		b.Constants = RandomConstants(r, b.Layers*b.Heads)
 	}
+	if r.Intn(2) == 0 {
+		b.Dot = 1 + r.Intn(b.mostDot())
+	}
 	if b.Biased {
 		b.Bias = make([][]int16, b.Layers*b.Heads)
 		for h := range b.Bias {
@@ -537,6 +563,9 @@ func spreadWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	if b.Port > 0 {
 		_, fills := b.traffic(in)
 		in = append(in, fills)
+	}
+	if b.Dot > 0 {
+		in = append(in, RandomBeats(r, streams[len(streams)-1], r.Intn(4*b.Context+4), extreme))
 	}
 	return in
 }

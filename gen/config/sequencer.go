@@ -38,6 +38,10 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	case a.Engines > 1:
 		lacks(chip.child("attention").at("engines"), "A whole chip has one attention engine", fmt.Sprint(a.Engines), "engines = 1", "remove engines")
 	}
+	if a := c.Attention; a != nil && a.Decode == arch.Spread && s.HeadLanes > a.Rows*a.Cols {
+		lacks(n.at("head_lanes"), "The attention array does not multiply as many elements for the output head", fmt.Sprint(s.HeadLanes),
+			fmt.Sprintf("1 .. %d, rows x cols of the array", a.Rows*a.Cols), fmt.Sprintf("use head_lanes = %d, or make the array larger", a.Rows*a.Cols))
+	}
 	switch p := c.PIM; {
 	case p == nil:
 		lacks(n.rng, "A whole chip needs PIM banks", "", "", "add pim { ... } with banks = ...")

@@ -134,7 +134,9 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	if err := t.layer(); err != nil {
 		return nil, err
 	}
-	t.head()
+	if err := t.head(); err != nil {
+		return nil, err
+	}
 	if h.exact(m, l, o) {
 		t.retime(phase, o.Latency)
 	}
@@ -260,13 +262,21 @@ func (t *tally) norms() {
 }
 
 // head adds what a token takes beside its layers: its embedding into the residual stream, the
-// last norm and the output head, whose rows come from external memory.
-func (t *tally) head() {
+// last norm and the output head, whose rows come from external memory and are multiplied on the
+// array: one a row of a bare array, which says nothing of its time.
+func (t *tally) head() error {
 	if t.heads == 0 {
-		return
+		return nil
 	}
 	b := hw.OutputHead{D: t.m.DModel, Lanes: cmp.Or(t.HeadLanes, t.Lanes), Rows: t.m.Vocab}
-	compute := b.Cycles([][]hw.Beat{make([]hw.Beat, b.Beats()), nil})
+	compute, block := b.Cycles([][]hw.Beat{make([]hw.Beat, b.Beats())}), "hw.OutputHead.Cycles"
+	if e := t.engine.block; e != nil {
+		b.Lanes, block = hw.HeadLanes(e, t.HeadLanes, t.Lanes), "hw.HeadCycles"
+		var err error
+		if compute, err = hw.HeadCycles(e, b.D, b.Lanes, b.Rows); err != nil {
+			return fmt.Errorf("the output head of chip %q: %w", t.Name, err)
+		}
+	}
 	memory := 0
 	if t.Attention.PortBytes > 0 {
 		memory = ceilDiv(t.m.Vocab*t.m.DModel, t.Attention.PortBytes)
@@ -274,11 +284,12 @@ func (t *tally) head() {
 	layers := t.layers
 	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
 	v := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
-	t.step(KindHead, "hw.OutputHead.Cycles, hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)},
+	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)},
 		{Vector, v.Beats() + v.Wait() + 2}, {Network, switchHop + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})
+	return nil
 }
 
 // widen is what the gearboxes of the embedding and of the last norm add to head b's time, where

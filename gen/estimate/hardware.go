@@ -18,7 +18,7 @@ type Hardware struct {
 	PIM       *hw.PIM        // a tile that holds whole matrices
 	Pairs     int            // crossbar pairs on the chip; 0: as many as the model needs
 	Lanes     int            // elements a cycle of vector unit and output head, 1 .. 64
-	HeadLanes int            // of the output head where it differs; 0: Lanes
+	HeadLanes int            // of the output head where it differs; 0: Lanes, or what the array multiplies
 	Tech      arch.Technology
 	Whole     *Whole // the chip itself, or nil: only its parts are described, or its time is not known
 }
@@ -73,6 +73,7 @@ type engine struct {
 	name        string // of the block whose closed form pass is
 	pass        func(slots int) int
 	array, port func(slots int) int // how long array and memory port work in a pass
+	block       hw.AttentionEngine  // nil: a bare array
 }
 
 // engineFor is the engine generated for model m with l slots.
@@ -99,18 +100,18 @@ func (h *Hardware) engineFor(m arch.Model, l int) (engine, error) {
 		}
 		if a.Engines > 1 {
 			side, err := hw.NewSpreadSide(a.Engines, b)
-			return engine{"hw.Spread.PassCycles of engines side by side", side.Part.PassCycles, side.Part.ArrayCycles, side.Part.PortCycles}, err
+			return engine{"hw.Spread.PassCycles of engines side by side", side.Part.PassCycles, side.Part.ArrayCycles, side.Part.PortCycles, side}, err
 		}
-		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles}, b.Check()
+		return engine{"hw.Spread.PassCycles", b.PassCycles, b.ArrayCycles, b.PortCycles, b}, b.Check()
 	case arch.Column:
 		b := hw.AttentionColumn{Rows: a.Rows, Cols: a.Cols, Heads: m.Heads, KVHeads: m.KVHeads, HeadChannels: m.HeadChannels, Context: context, Layers: 1,
 			ConSmax: a.Softmax == arch.ConSmax}
-		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none}, b.Check()
+		return engine{"hw.AttentionColumn.PassCycles", b.PassCycles, b.ArrayCycles, none, b}, b.Check()
 	}
 	folds := func(slots int) int {
 		return m.Heads * (h.product(slots, m.HeadChannels) + h.product(m.HeadChannels, slots))
 	}
-	return engine{"folds of the array, no softmax; " + h.best(m.HeadChannels, l), folds, folds, none}, nil
+	return engine{"folds of the array, no softmax; " + h.best(m.HeadChannels, l), folds, folds, none, nil}, nil
 }
 
 // best says which dataflow takes the fewest cycles for the products of a head over l slots.

@@ -26,6 +26,7 @@ func randomWhole(t *testing.T, r *rand.Rand) *arch.Chip {
 		kv, group, channels := 1+r.Intn(2), 1+r.Intn(2), 1+r.Intn(6)
 		x, y := 3+r.Intn(14), 3+r.Intn(14)
 		active := 1 + r.Intn(x)
+		rows, cols := 1+r.Intn(6), 1+r.Intn(6)
 		src := fmt.Sprintf(`
 model "small" {
   layers        = %d
@@ -64,8 +65,8 @@ chip "drawn" {
   }
 }
 `, 1+r.Intn(3), 4+r.Intn(30), kv*group, kv, channels, 4+r.Intn(30), 2+r.Intn(9),
-			[]string{"", fmt.Sprintf("\nhead_lanes = %d\n", 1+r.Intn(20))}[r.Intn(2)], 1+r.Intn(3), 1+r.Intn(2), 1+r.Intn(2), 1+r.Intn(9),
-			x, y, 1+r.Intn(y), active, 1+r.Intn(6), 1+r.Intn(6), 4+r.Intn(5), 1+r.Intn(3))
+			[]string{"", fmt.Sprintf("\nhead_lanes = %d\n", 1+r.Intn(min(20, rows*cols)))}[r.Intn(2)], 1+r.Intn(3), 1+r.Intn(2), 1+r.Intn(2), 1+r.Intn(9),
+			x, y, 1+r.Intn(y), active, rows, cols, 4+r.Intn(5), 1+r.Intn(3))
 		c, diags := config.LoadBytes(t.Context(), "small.hcl", []byte(src), config.Options{})
 		if diags.HasErrors() {
 			t.Fatalf("%s\n%s", diags, src)

@@ -46,7 +46,7 @@ func whole(c *arch.Chip, paths []string) (*Tile, error) {
 	lib, bank := hw.NewLib(at(c.Pos)), chip.Bank
 	bank.Lanes = chip.Lanes
 	bank.Build(lib.At(at(c.PIM.Pos))) // built first, so that each half carries its own place in the description
-	chip.Attention.Build(lib.At(at(c.Attention.Pos)))
+	chip.Engine().Build(lib.At(at(c.Attention.Pos)))
 	d, err := design(c, chip.Build(lib), paths)
 	if err != nil {
 		return nil, err
