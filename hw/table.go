@@ -35,6 +35,7 @@ var Table = []Entry{
 	{"array_stationary", "weight- or input-stationary systolic array", randomStationaryArray, stationaryArrayWork},
 	{"tile", "PIM half and attention, an array or a decode engine, side by side", randomTile, tileWork},
 	{"activation", "ReLU, squared ReLU, GELU or SiLU", randomActivation, activationWork},
+	{"gated_product", "elementwise product of a gated feed-forward block", randomGatedProduct, gatedProductWork},
 	{"residual_add", "saturating addition to the residual stream", randomResidualAdd, residualAddWork},
 	{"isqrt", "integer square root", randomIsqrt, isqrtWork},
 	{"rms_norm", "root mean square norm", randomRMSNorm, rmsNormWork},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,6 +18,7 @@ import (
 	"ohmloom/examples"
 	"ohmloom/gen/accuracy"
 	"ohmloom/gen/model"
+	"ohmloom/gen/report"
 	"ohmloom/hw/device"
 )
 
@@ -282,7 +284,7 @@ func (a *app) accuracy(ctx context.Context, f *accuracyFlags) (*accuracyResult, 
 	if f.plot == "" {
 		return res, nil
 	}
-	svg, err := accuracy.Plot(fmt.Sprintf("%s, step %s", t.Model.Name, f.crossbars.Step), exact, res.Sweep)
+	svg, err := accuracyChart(fmt.Sprintf("%s, step %s", t.Model.Name, f.crossbars.Step), exact, res.Sweep)
 	if err != nil {
 		return nil, failed("%w", err)
 	}
@@ -290,6 +292,25 @@ func (a *app) accuracy(ctx context.Context, f *accuracyFlags) (*accuracyResult, 
 		return nil, failed("%w", err)
 	}
 	return res, nil
+}
+
+// accuracyChart draws bits per character over ADC bits: a curve for each number of rows in the
+// order of the points, and a dashed line for exact products.
+func accuracyChart(title string, exact float64, points []accuracy.Point) ([]byte, error) {
+	var series []report.Series
+	ideal := report.Series{Name: "exact products", Dashed: true}
+	for _, p := range points {
+		name := fmt.Sprintf("%d rows", p.Rows)
+		at := slices.IndexFunc(series, func(s report.Series) bool { return s.Name == name })
+		if at < 0 {
+			at, series = len(series), append(series, report.Series{Name: name})
+		}
+		series[at].X, series[at].Y = append(series[at].X, float64(p.Bits)), append(series[at].Y, p.BitsPerChar)
+		ideal.X, ideal.Y = append(ideal.X, float64(p.Bits)), append(ideal.Y, exact)
+	}
+	low, high := slices.Min(ideal.X), slices.Max(ideal.X)
+	ideal.X, ideal.Y = []float64{low, high}, []float64{exact, exact}
+	return report.Lines(report.Chart{Title: title, X: "ADC bits", Y: "bits per character", WholeX: true}, append(series, ideal))
 }
 
 // runError leaves an interruption as it is and makes anything else a verdict.

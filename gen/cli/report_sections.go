@@ -256,7 +256,7 @@ func frontTable(res *sweepResult) report.Table {
 	return t
 }
 
-// frontChart draws a sweep in its first two objectives.
+// frontChart draws a sweep in its first two objectives; the third is the colour of the front.
 func frontChart(res *sweepResult) ([]byte, error) {
 	x, y := res.Objectives[0], res.Objectives[1]
 	all, front := report.Series{Name: "points"}, report.Series{Name: "front"}
@@ -267,13 +267,18 @@ func frontChart(res *sweepResult) ([]byte, error) {
 			positive = positive && row.Metric(x.Metric) > 0 && row.Metric(y.Metric) > 0
 		}
 	}
+	var third []float64
 	for _, p := range res.Front {
 		front.X, front.Y = append(front.X, p.Metrics[x.Metric]), append(front.Y, p.Metrics[y.Metric])
+		if len(res.Objectives) == 3 {
+			third = append(third, p.Metrics[res.Objectives[2].Metric])
+		}
 	}
-	if len(res.Objectives) == 3 {
-		front.Name += ", with " + res.Objectives[2].Metric
+	fronts := []report.Series{front}
+	if third != nil {
+		fronts = report.SplitBy(front, res.Objectives[2].Metric, third)
 	}
-	return report.FrontChart(report.Chart{Title: "Design space", X: x.Metric + ", " + x.Unit, Y: y.Metric + ", " + y.Unit, LogX: positive, LogY: positive}, all, front)
+	return report.FrontChart(report.Chart{Title: "Design space", X: x.Metric + ", " + x.Unit, Y: y.Metric + ", " + y.Unit, LogX: positive, LogY: positive}, all, fronts...)
 }
 
 // verify runs the description, or a scaled copy of a chip that is too large to simulate in

@@ -318,12 +318,31 @@ func (a *app) sweepTable(r *sweepResult) {
 			t.AppendRow(row)
 		}
 		t.Render()
+		a.tellScaled(r.Front)
 		if n := len(r.Front) - maxTable; n > 0 {
 			a.note("and %s more on the front, in front.csv", count(n, "point"))
 		}
 	}
 	a.note("%s from results that were there, %d left out by where, %d can't be built or estimated (points.csv says why)", count(r.reused, "point"), r.Excluded, r.Failed)
 	fmt.Fprintf(a.out, "sweep of %s: %s, %d on the front, seed %d: %s\n", r.File, count(r.Points, "point"), len(r.Front), r.Seed, strings.Join(r.Files, ", "))
+}
+
+// tellScaled says how the chips of the front that were run were scaled down, each way once.
+func (a *app) tellScaled(front []sweepPoint) {
+	seen := map[string]bool{}
+	for _, p := range front {
+		if p.Verify == nil {
+			continue
+		}
+		said := strings.Join(p.Verify.Scaled, "; ")
+		if said == "" {
+			said = "nothing"
+		}
+		if line := fmt.Sprintf("run on %s, seed %d, scaled down: %s", strings.Join(p.Verify.Engines, ", "), p.Verify.Seed, said); !seen[line] {
+			seen[line] = true
+			a.note("%s", line)
+		}
+	}
 }
 
 // maxTable is how many points of a front are printed.

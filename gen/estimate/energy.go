@@ -51,6 +51,11 @@ func (t *tally) projectEnergy(op operation) {
 	t.spend(Buffers, op.kind, "inputs written and read", 2*float64(s.K), 8, e.SRAMBit, "energy.sram_bit")
 	t.spend(Buffers, op.kind, "results written and read", 2*outs, 16, e.SRAMBit, "energy.sram_bit")
 	t.spend(Vector, op.kind, "requantised", outs, 1, e.Multiply, "energy.multiply")
+	if op.kind == KindUp && t.m.Gated {
+		n := float64(t.m.DFF)
+		t.spend(Vector, op.kind, "products with the gate", n, 1, e.Multiply, "energy.multiply")
+		t.spend(Buffers, op.kind, "gate written and read", 2*n, 8, e.SRAMBit, "energy.sram_bit")
+	}
 }
 
 // attentionEnergy is a layer's attention of all tokens.

@@ -194,6 +194,9 @@ func (t *tally) layer() error {
 		if err != nil {
 			return err
 		}
+		if op.kind == KindUp && t.m.Gated {
+			p = t.gated(p)
+		}
 		lim := map[string]int{}
 		for _, c := range p.parts {
 			lim[c.part] += c.cycles
@@ -250,6 +253,25 @@ func (t *tally) attention() {
 	t.step(KindAttention, t.engine.name, parts, limits...)
 	t.attentionEnergy()
 	t.layers = layers
+}
+
+// gated adds the products of a gated feed-forward block to the operation that gives its two
+// vectors: what hw.GatedProduct takes beyond the beats that come one after the other. Crossbars
+// that give the two side by side have them taken in turn.
+func (t *tally) gated(p projection) projection {
+	b := hw.GatedProduct{D: t.m.DFF, Lanes: t.Lanes, Shift: 7}
+	came := 2 * b.Beats()
+	more := b.Cycles([][]hw.Beat{make([]hw.Beat, came)}) - came
+	if t.Banks > 1 || t.PIM != nil {
+		more += b.Beats()
+	}
+	p.parts, p.block = slices.Clone(p.parts), p.block+", hw.GatedProduct.Cycles"
+	if at := slices.IndexFunc(p.parts, func(c partCycles) bool { return c.part == Vector }); at >= 0 {
+		p.parts[at].cycles += more
+	} else {
+		p.parts = append(p.parts, partCycles{Vector, more})
+	}
+	return p
 }
 
 // norms adds what of the vector unit shows in a layer: twice the way of the last beat to the

@@ -63,6 +63,41 @@ func TestPartsAddUpToTheWhole(t *testing.T) {
 	}
 }
 
+// A gated feed-forward block pays for its products: 3 cycles a layer where one bank gives the two
+// vectors in turn, and a multiplication an element; banks side by side wait for the second vector.
+func TestGatedModelsPayForTheirProducts(t *testing.T) {
+	for _, banks := range []int{1, 2} {
+		up := func(gated bool) (vector, multiplications float64) {
+			m := library(t, "llama-3.2-1b")
+			m.Gated = gated
+			h := paper.Hardware(arch.Spread, m, config.LibraryTechnology("45nm"))
+			h.Banks = banks
+			r, err := h.Estimate(m, 8, estimate.Decode, estimate.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range r.Parts {
+				if p.Kind == estimate.KindUp && p.Part == estimate.Vector {
+					vector = p.Cycles.Value / float64(m.Layers)
+				}
+			}
+			if q := estimate.Find("events."+estimate.KindUp+".products with the gate", r.Trees()...); q != nil {
+				multiplications = q.Value
+			}
+			return vector, multiplications
+		}
+		plain, none := up(false)
+		gated, events := up(true)
+		want := 3.0
+		if banks > 1 {
+			want += 8192 / 64
+		}
+		if gated-plain != want || none != 0 || events != 8192 {
+			t.Errorf("%d banks: %v cycles more, want %v; %v multiplications, want 8192 and %v", banks, gated-plain, want, events, none)
+		}
+	}
+}
+
 // A prompt takes what its tokens take in decode, with the head after the last only.
 func TestPrefillIsTheSumOfItsTokens(t *testing.T) {
 	m, tech := library(t, "llama-3.2-1b"), config.LibraryTechnology("45nm")

@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -18,13 +20,15 @@ import (
 type Chart struct {
 	Title, X, Y string
 	LogX, LogY  bool // values must then be above 0
+	WholeX      bool // whole numbers are marked on the axis
 }
 
 // Series is a curve, or the share of each bar.
 type Series struct {
 	Name   string
 	X, Y   []float64
-	Colour int // place in the palette, from 1; 0: the place of the series
+	Colour int  // place in the palette, from 1; 0: the place of the series
+	Dashed bool // of curves: dashed and without marks, for what others are held against
 }
 
 // colour is that of series i.
@@ -40,7 +44,7 @@ var palette = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 
 	{90, 90, 90, 255}, {150, 190, 220, 255}, {235, 175, 130, 255}, {140, 210, 185, 255}, {230, 190, 212, 255}, {190, 190, 190, 255}}
 
 // marks tell curves apart without colour.
-var marks = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}, draw.RingGlyph{}}
+var marks = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}, draw.RingGlyph{}}
 
 // Sizes of a chart: narrow, so that its words can be read on a phone.
 const (
@@ -60,6 +64,12 @@ func Lines(c Chart, series []Series) ([]byte, error) {
 		}
 		line.Color, dots.Color, dots.Shape = s.colour(i), s.colour(i), marks[i%len(marks)]
 		line.Width, dots.Radius = vg.Points(1.5), vg.Points(3)
+		if s.Dashed {
+			line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
+			p.Add(line)
+			entries = append(entries, entry{s.Name, []plot.Thumbnailer{line}})
+			continue
+		}
 		p.Add(line, dots)
 		entries = append(entries, entry{s.Name, []plot.Thumbnailer{line, dots}})
 	}
@@ -94,22 +104,53 @@ func StackedBars(c Chart, categories []string, series []Series) ([]byte, error) 
 // cells is into how many places each way the points of a cloud are put: one dot for each.
 const cells = 100
 
-// FrontChart is a cloud of points and the front of them, as SVG; of points that lie together
-// one is drawn.
-func FrontChart(c Chart, all, front Series) ([]byte, error) {
+// FrontChart is a cloud of points and the front of them, in parts, as SVG; of points that lie
+// together one is drawn.
+func FrontChart(c Chart, all Series, front ...Series) ([]byte, error) {
 	p := c.plot()
 	cloud, err := plotter.NewScatter(thinned(c, all))
 	if err != nil {
 		return nil, err
 	}
 	cloud.Color, cloud.Shape, cloud.Radius = color.RGBA{170, 185, 200, 255}, draw.CircleGlyph{}, vg.Points(1.5)
-	best, err := plotter.NewScatter(points(front))
-	if err != nil {
-		return nil, err
+	p.Add(cloud)
+	entries := []entry{{all.Name, []plot.Thumbnailer{cloud}}}
+	for i, s := range front {
+		best, err := plotter.NewScatter(points(s))
+		if err != nil {
+			return nil, err
+		}
+		best.Color, best.Shape, best.Radius = s.colour(i+1), marks[(i+1)%len(marks)], vg.Points(4)
+		p.Add(best)
+		entries = append(entries, entry{s.Name, []plot.Thumbnailer{best}})
 	}
-	best.Color, best.Shape, best.Radius = palette[1], draw.SquareGlyph{}, vg.Points(3)
-	p.Add(cloud, best)
-	return drawn(p, []entry{{all.Name, []plot.Thumbnailer{cloud}}, {front.Name, []plot.Thumbnailer{best}}})
+	return drawn(p, entries)
+}
+
+// maxParts is into how many parts a front is split, at most.
+const maxParts = 5
+
+// SplitBy splits a series by a third figure of its points, z, called name, into parts of about
+// as many different values each, the smallest first: one colour each.
+func SplitBy(s Series, name string, z []float64) []Series {
+	values := slices.Compact(slices.Sorted(slices.Values(z)))
+	n := min(len(values), maxParts)
+	var parts []Series
+	for i := range n {
+		of := values[i*len(values)/n : (i+1)*len(values)/n]
+		low, high := of[0], of[len(of)-1]
+		part := Series{Name: fmt.Sprintf("%s, %s %.4g", s.Name, name, low)}
+		if high > low {
+			part.Name += fmt.Sprintf(" to %.4g", high)
+		}
+		for k, v := range z {
+			if v >= low && v <= high {
+				part.X, part.Y = append(part.X, s.X[k]), append(part.Y, s.Y[k])
+			}
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 func points(s Series) plotter.XYs {
@@ -158,10 +199,21 @@ func (c Chart) plot() *plot.Plot {
 	if c.LogY {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, ticks{10}
 	}
+	if c.WholeX {
+		p.X.Tick.Marker = plot.TickerFunc(wholeNumbers)
+	}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
 	p.Add(grid)
 	return p
+}
+
+// wholeNumbers marks every whole number.
+func wholeNumbers(low, high float64) (list []plot.Tick) {
+	for v := math.Ceil(low); v <= high; v++ {
+		list = append(list, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', -1, 64)})
+	}
+	return list
 }
 
 // ticks marks the powers of a base, or where there is at most one, steps of 1, 2 and 5.

@@ -29,13 +29,15 @@ func wellFormed(t *testing.T, svg []byte) {
 func TestChartsShowEverySeriesAndRepeat(t *testing.T) {
 	series := []Series{{Name: "one <&>", X: []float64{1, 2, 4}, Y: []float64{3, 5, 1}}, {Name: "two", X: []float64{1, 2, 4}, Y: []float64{30, 5, 0.1}}}
 	for name, draw := range map[string]func() ([]byte, error){
-		"lines": func() ([]byte, error) { return Lines(Chart{"title", "x", "y", true, true}, series) },
+		"lines": func() ([]byte, error) { return Lines(Chart{"title", "x", "y", true, true, false}, series) },
 		"bars": func() ([]byte, error) {
 			return StackedBars(Chart{Title: "title", X: "x", Y: "y"}, []string{"a", "b", "c"}, series)
 		},
-		"front": func() ([]byte, error) { return FrontChart(Chart{"title", "x", "y", true, false}, series[0], series[1]) },
+		"front": func() ([]byte, error) {
+			return FrontChart(Chart{"title", "x", "y", true, false, true}, series[0], series[1])
+		},
 		"one point": func() ([]byte, error) {
-			return FrontChart(Chart{"title", "x", "y", true, true}, Series{Name: "one <&>", X: []float64{3}, Y: []float64{2}}, Series{Name: "two", X: []float64{3}, Y: []float64{2}})
+			return FrontChart(Chart{"title", "x", "y", true, true, false}, Series{Name: "one <&>", X: []float64{3}, Y: []float64{2}}, Series{Name: "two", X: []float64{3}, Y: []float64{2}})
 		},
 	} {
 		a, err := draw()
@@ -51,6 +53,41 @@ func TestChartsShowEverySeriesAndRepeat(t *testing.T) {
 			if !bytes.Contains(a, []byte(word)) {
 				t.Errorf("%s: no %s", name, word)
 			}
+		}
+	}
+}
+
+// Every point of a front is in the one part whose name covers it, and no more parts than colours
+// can be told apart.
+func TestAThirdFigureSplitsAFrontIntoRanges(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		var s Series
+		var z []float64
+		for i := range n {
+			s.X, s.Y, z = append(s.X, float64(i)), append(s.Y, 1), append(z, float64(i*7%11))
+		}
+		s.Name = "front"
+		seen, high := 0, -1.0
+		for _, p := range SplitBy(s, "pes", z) {
+			var from, to float64
+			if k, err := fmt.Sscanf(p.Name, "front, pes %g to %g", &from, &to); k < 1 {
+				t.Fatalf("%q: %v", p.Name, err)
+			} else if k == 1 {
+				to = from
+			}
+			if from <= high {
+				t.Errorf("%d points: %q begins at %g or below", n, p.Name, high)
+			}
+			high = to
+			for _, x := range p.X {
+				if v := z[int(x)]; v < from || v > to {
+					t.Errorf("%d points: %g is in %q", n, v, p.Name)
+				}
+				seen++
+			}
+		}
+		if seen != n {
+			t.Errorf("%d points, %d in parts", n, seen)
 		}
 	}
 }

@@ -22,8 +22,9 @@ type File struct {
 	Kept     string    // where the file with those lines was kept, "" without any
 	Stale    int       // results of another version, not used
 
-	f    *os.File
-	have map[string]Row
+	f      *os.File
+	have   map[string]Row
+	unlock func() // gives the folder free
 }
 
 // Problem is a line of a results file that can't be used.
@@ -52,12 +53,26 @@ const maxFile = 4 << 30
 
 // OpenFile opens the results file at path, or makes it. version is that of the program: results
 // of another one are left aside. A file that is no results file is an error, and stays as it
-// is. Lines that are damaged are left out, with the file as it was kept beside it.
+// is. Lines that are damaged are left out, with the file as it was kept beside it. Until Close
+// no other process can open a results file in the same folder.
 func OpenFile(path, version string) (*File, error) {
-	r := &File{Path: path, have: map[string]Row{}}
-	data, err := readBounded(path)
+	unlock, err := lock(path)
 	if err != nil {
 		return nil, err
+	}
+	r := &File{Path: path, have: map[string]Row{}, unlock: unlock}
+	if err := r.open(version); err != nil {
+		unlock()
+		return nil, err
+	}
+	return r, nil
+}
+
+// open reads what is there, or makes the file.
+func (r *File) open(version string) error {
+	data, err := readBounded(r.Path)
+	if err != nil {
+		return err
 	}
 	want := head{Format: format, Version: version}
 	for _, m := range arch.Metrics {
@@ -65,21 +80,21 @@ func OpenFile(path, version string) (*File, error) {
 	}
 	first, err := json.Marshal(want)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	good := append(seal(first), '\n')
 	if len(data) > 0 {
 		if good, err = r.take(data, good, want); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if !bytes.Equal(data, good) {
 		if err := r.replace(data, good); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	r.f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o666)
-	return r, err
+	r.f, err = os.OpenFile(r.Path, os.O_WRONLY|os.O_APPEND, 0o666)
+	return err
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -195,8 +210,11 @@ func (r *File) append(list []entry) error {
 	return err
 }
 
-// Close closes the file.
-func (r *File) Close() error { return r.f.Close() }
+// Close closes the file and gives its folder free.
+func (r *File) Close() error {
+	defer r.unlock()
+	return r.f.Close()
+}
 
 // seal puts a checksum of an object's text in front of its first key, open takes it off.
 func seal(object []byte) []byte {

@@ -248,6 +248,27 @@ func TestDamagedLinesAreNamedAndTheRestIsKept(t *testing.T) {
 	}
 }
 
+func TestAFolderHasOneSweepAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results.jsonl")
+	f, err := OpenFile(path, "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenFile(path, "v"); err == nil || !strings.Contains(err.Error(), "another sweep is at work") {
+		t.Errorf("a second sweep: %v", err)
+	}
+	f.Close()
+	for range 2 { // an error gives the folder free, too
+		if _, err := OpenFile(filepath.Join(path, "no folder"), "v"); err == nil {
+			t.Error("a file in a file was opened")
+		}
+	}
+	if f, err = OpenFile(path, "v"); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+}
+
 func TestFilesOfOthersAreLeftAlone(t *testing.T) {
 	for what, content := range map[string]string{"notes": "# Notes\n", "json": `{"format":"something"}` + "\n", "binary": "\x00\xff"} {
 		path := filepath.Join(t.TempDir(), "f")
