@@ -8,6 +8,8 @@ variable "model" { default = "nano" } # --var model=micro --var tiles=12
 
 variable "tiles" { default = 3 } # columns of tiles of a bank
 
+variable "writable" { default = false } # --var writable=true: weights come in through ports, and verify programs them
+
 chip "banks" {
   clock_mhz = 100
 
@@ -21,6 +23,8 @@ chip "banks" {
     crossbar {
       rows = 128 # so that 128 rows can convert at once
       cols = 64
+
+      writable = var.writable
 
       adc {
         bits  = 8 # 2^7 - 1 = 127 >= 64 rows: lossless

@@ -146,7 +146,17 @@ type Crossbar struct {
 	Rows, Cols int // 1 .. 1,024 cells each way
 	ADC        ADC
 	Effects    device.Effects // of cells and converters, all off by default; Seed 1
+	Write      *Write         // write path, or nil: weights come in preloaded tables only
 	Pos        Pos
+}
+
+// Write is the write path of crossbars: rows of weights come in through a port, are programmed by
+// pulses and read back. A crossbar with it has no wire resistances, because what a cell
+// contributes through them depends on all others.
+type Write struct {
+	Tolerance float64 // of a verified pair, ON cells, 0 .. 3.99; default 0.5
+	Pulses    int     // most pulses of a row's columns that are written at once, 1 .. 14; default 4
+	Yield     float64 // probability that a pulse switches a pair, 0 .. 1; default 1
 }
 
 // ADC is the converter behind the crossbar's columns.

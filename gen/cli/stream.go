@@ -53,6 +53,7 @@ type bench struct {
 	tile       *lower.Tile
 	img        *ir.Image
 	seed       uint64
+	load       bool // writable banks are loaded with tables
 	cycles     int
 	mismatches []mismatch
 	phases     []phase

@@ -63,7 +63,8 @@ func (a *app) verifyCmd() *cobra.Command {
 matrix and its golden activations when there is a program block, once as described, once with
 ideal converters and once for each case; random and extreme streams with random stalls against
 the arithmetic of the blocks (banks: every matrix of the model at every golden position, each
-result compared, then random operations with random stalls); then all engines in lockstep on random inputs, every output of
+result compared, then random operations with random stalls; writable ones get the weights of the
+first setting through their ports, those of the others are preloaded); then all engines in lockstep on random inputs, every output of
 every cycle compared. Measured cycles are held against the blocks' formulas. At a difference in
 lockstep the earliest differing register, a waveform and a replay command are given and the
 stimulus is shrunk. Exit code 1 on any difference. At most 20 wrong values are listed for each
@@ -168,6 +169,7 @@ type caseJob struct {
 	name string
 	chip *arch.Chip
 	prog *program.Case
+	load bool // writable banks are loaded with tables, and not written through their ports
 
 	whole *wholeJob
 }
@@ -188,7 +190,7 @@ func (a *app) jobs(ctx context.Context, d *description) ([]caseJob, *program.Job
 	var jobs []caseJob
 	for i := range job.Cases {
 		c := &job.Cases[i]
-		jobs = append(jobs, caseJob{name: c.Name, chip: c.Chip, prog: c})
+		jobs = append(jobs, caseJob{name: c.Name, chip: c.Chip, prog: c, load: i > 0})
 	}
 	if len(jobs) == 0 { // an array alone has no crossbar setting
 		jobs = append(jobs, caseJob{name: "as described", chip: d.chip})
@@ -244,7 +246,7 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 		return err
 	}
 	defer closeEngines(list)
-	b := &bench{name: j.name, tile: tile, img: img, seed: seed}
+	b := &bench{name: j.name, tile: tile, img: img, seed: seed, load: j.load}
 	c := caseResult{Name: j.name}
 	if j.prog != nil {
 		if n := len(j.prog.Steps) * projections(job); j.prog.Golden {

@@ -93,8 +93,13 @@ func (l *loader) pim(n *node) *arch.PIM {
 		Pos:   adc.pos(),
 	}}
 	p.Crossbar.Effects = l.effects(x, adc, p.Crossbar.ADC.Step)
+	p.Crossbar.Write = l.write(x)
 	p.Bank = l.bank(n)
 	l.fitCells(n, p)
+	if p.Bank == nil && p.Crossbar.Write != nil {
+		l.add(Error, x.at("writable"), Diagnostic{Summary: "Only the crossbars of banks can be written", In: x.in, Value: "true",
+			Suggestion: fmt.Sprintf("describe banks (%s), or remove it", oneOf(bankAttrs))})
+	}
 	l.checkWithin(adc, "share", p.Crossbar.ADC.Share, x, "cols", cols)
 	l.checkWithin(adc, "rows", p.Crossbar.ADC.Rows, x, "rows", rows)
 	l.fitPIM(n, x, adc, p)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 
+	"ohmloom/gen/arch"
 	"ohmloom/hw/device"
 )
 
@@ -41,6 +42,29 @@ func (l *loader) effects(x, adc *node, step string) device.Effects {
 	}
 	l.idleEffects(dev)
 	return e
+}
+
+// write is the write path of a crossbar, or nil.
+func (l *loader) write(x *node) *arch.Write {
+	if !x.bool("writable", false) {
+		for _, name := range []string{"tolerance", "pulses", "yield"} {
+			if x.has(name) && !x.wanting("writable") {
+				l.add(Warning, x.at(name), Diagnostic{Summary: fmt.Sprintf("%q has no effect", name), In: x.in,
+					Detail: "The crossbar is not writable: its weights come in preloaded tables.", Suggestion: "set writable = true, or remove this"})
+			}
+		}
+		return nil
+	}
+	dev := x.childOrEmpty("device")
+	for _, wire := range []string{"wire_row", "wire_col"} {
+		if ohm := dev.float(wire, 0); ohm > 0 {
+			l.add(Error, dev.at(wire), Diagnostic{Summary: "IR drop along wires needs all cells at once", In: dev.in,
+				Value:      fmt.Sprintf("%s = %g, and the crossbar is writable (%s)", wire, ohm, position(x.at("writable"))),
+				Detail:     "A resistive network is solved for the cells of a whole crossbar; rows that are written one after the other would change those before.",
+				Suggestion: fmt.Sprintf("use %q, IR drop as a straight line, or preloaded tables: writable = false", "far_"+wire[len("wire_"):])})
+		}
+	}
+	return &arch.Write{Tolerance: x.float("tolerance", 0.5), Pulses: x.int("pulses", 4), Yield: x.float("yield", 1)}
 }
 
 // fitConverter reports what converters of a step cannot have.

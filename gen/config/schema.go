@@ -160,6 +160,10 @@ var chipSpec = blockSpec{
 				attrs: []attrSpec{
 					{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "more inputs: raise pim.row_blocks"},
 					{name: "cols", kind: kindInt, min: 1, max: 1024, required: true, hint: "more outputs: raise pim.col_blocks"},
+					{name: "writable", kind: kindBool},
+					{name: "tolerance", kind: kindNumber, min: 0, max: 3.99, hint: "of a verified pair, ON cells"},
+					{name: "pulses", kind: kindInt, min: 1, max: device.NeverSwitches - 1, hint: "most pulses until a pair counts as failed"},
+					{name: "yield", kind: kindNumber, min: 0, max: 1, hint: "probability that a pulse switches a pair"},
 				},
 				blocks: []blockSpec{{
 					name: "adc",

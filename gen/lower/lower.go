@@ -4,11 +4,13 @@ package lower
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"ohmloom/gen/arch"
 	"ohmloom/gen/mapping"
 	"ohmloom/hw"
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 	"ohmloom/ir/pass"
 )
@@ -92,7 +94,12 @@ func design(c *arch.Chip, top *ir.Module, paths []string) (*ir.Design, error) {
 }
 
 func crossbar(x arch.Crossbar) hw.Crossbar {
-	return hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
+	c := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
+	if w := x.Write; w != nil {
+		c.Writable, c.Pulses, c.Yield = true, w.Pulses, w.Yield
+		c.Tolerance = int(math.Round(w.Tolerance * (1 << device.CellFrac)))
+	}
+	return c
 }
 
 // Engine is the attention engine of a description with zeros in its tables of biases and of
