@@ -49,9 +49,12 @@ type Bank struct {
 
 	// What follows is not part of the structure.
 	Program []BankOp
-	blank   bool                   // no weights are loaded
-	cells   map[int]*device.Tables // of PEs that were programmed
+	blank   bool          // no weights are loaded
+	cells   writtenTables // of PEs that were programmed
 }
+
+// writtenTables is the tables of PEs by their number.
+type writtenTables map[int]*device.Tables
 
 // Post is what becomes of the sums of a matrix, scaled by its M and S.
 type Post int

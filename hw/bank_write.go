@@ -6,7 +6,6 @@ import (
 	"math/rand"
 	"slices"
 
-	"ohmloom/hw/device"
 	"ohmloom/ir"
 	"ohmloom/ir/bits"
 )
@@ -49,7 +48,7 @@ func (b Bank) writeTypes() map[string]ir.Type {
 // place is the fields that say which row of cells is meant.
 func (b Bank) place() []Field {
 	return []Field{
-		{"tile_row", ir.Bits(ir.ClogTwo(b.Rows)), false, "row of tiles"},
+		{"tile_row", ir.Bits(ir.ClogTwo(b.Rows + 1)), false, "row of tiles; of none, when all bits are 1"},
 		{"tile_col", ir.Bits(ir.ClogTwo(b.Cols)), false, "column of tiles"},
 		{"pe", ir.Bits(ir.ClogTwo(b.PEs)), false, "PE of the tile"},
 		{"row", ir.Bits(ir.ClogTwo(b.Crossbar.Rows)), false, "row of its crossbar"},
@@ -230,7 +229,7 @@ func (b Bank) Written(rows []Beat) (Bank, []Beat) {
 	}
 	cells := maps.Clone(b.cells)
 	if cells == nil {
-		cells = map[int]*device.Tables{}
+		cells = writtenTables{}
 	}
 	for pe, s := range states {
 		cells[pe] = s.t

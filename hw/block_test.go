@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"ohmloom/hw"
@@ -121,14 +123,14 @@ func TestResetInMidWorkStartsAnew(t *testing.T) {
 			}
 			m, e := start(t, b, uint64(seed), engines[0])
 			in, out := make([]uint64, verify.ShapeOf(m).InWords), make([]uint64, verify.ShapeOf(m).OutWords)
-			writes := wordOf(m, "program_valid") // what is written into a program memory stays there
+			writes := wordsOf(m, "program_valid", "weights_valid") // what is written into a program memory or cells stays there
 			for cycle := range 20 + r.Intn(100) {
 				for i := range in {
 					in[i] = r.Uint64()
 				}
 				in[0] = bits.Bool(cycle == 0)
-				if writes > 0 {
-					in[writes] = 0
+				for _, at := range writes {
+					in[at] = 0
 				}
 				if err := e.Run(in, out, 1); err != nil {
 					t.Fatal(err)
@@ -139,16 +141,16 @@ func TestResetInMidWorkStartsAnew(t *testing.T) {
 	}
 }
 
-// wordOf is where an input port is in a record, 0 if there is none.
-func wordOf(m *ir.Module, port string) int {
-	at := 1
+// wordsOf is where input ports whose names end so are in a record.
+func wordsOf(m *ir.Module, ends ...string) []int {
+	at, all := 1, []int(nil)
 	for _, p := range m.Inputs() {
-		if p.Name == port {
-			return at
+		if slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(p.Name, end) }) {
+			all = append(all, at)
 		}
 		at += p.Type.N
 	}
-	return 0
+	return all
 }
 
 // The random work must be able to tell right from wrong: outputs differ from beat to beat.

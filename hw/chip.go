@@ -18,6 +18,10 @@ import (
 // the external memory for count rows of the embedding table from row on; stream row takes
 // them, in the order of the requests, each as ceil(D/RowLanes) beats. An attention engine with a
 // memory port has its streams at the border too.
+//
+// Where the crossbars are Writable, so have the banks: a beat of weights is one of the bank that it
+// names first, and written tells of all rows in the order in which they came. Rows are written while no
+// operation works in their bank; who wants a run to have them begins it when they are written.
 type Chip struct {
 	Top     string // name of the module; "" makes one of a hash of the parameters
 	Lanes   int    // elements of a vector that move in a cycle, 1..64
@@ -35,6 +39,8 @@ type Chip struct {
 	// What follows is loaded at power-on and not part of the structure.
 	Program  []uint32   // instructions
 	Matrices [][]BankOp // the Program of each bank
+	blank    bool       // no weights are loaded
+	cells    []writtenTables
 }
 
 // shapedEngine is an attention engine that tells the shape of its vectors.
@@ -91,6 +97,9 @@ func (b Chip) bank(i int) Bank {
 	if i < len(b.Matrices) {
 		k.Program = b.Matrices[i]
 	}
+	if k.blank = b.blank; b.cells != nil {
+		k.cells = b.cells[i]
+	}
 	return k
 }
 
@@ -142,7 +151,11 @@ func (b Chip) Streams() (in, out []Stream) {
 	out = []Stream{seqOut[seqToken], seqOut[seqDone],
 		{Name: "fetch", Doc: "requests to the memory", Fields: seqOut[seqFetch].Fields[:2]}}
 	engineIn, engineOut := b.Attention.Streams()
-	return append(in, engineIn[4:]...), append(out, engineOut[1:]...)
+	in, out = append(in, engineIn[4:]...), append(out, engineOut[1:]...)
+	if b.Bank.Crossbar.Writable {
+		in, out = append(in, b.weightsStream()), append(out, b.writtenStream())
+	}
+	return in, out
 }
 
 // external reports that keys and values are in external memory, behind streams of the engine.
@@ -171,6 +184,10 @@ func (b Chip) Build(lib *Lib) *ir.Module {
 		for i := range b.Banks {
 			c.bankOf(i)
 		}
+		if b.Bank.Crossbar.Writable {
+			c.weights(in[len(in)-1], out[len(out)-1])
+			in, out = in[:len(in)-1], out[:len(out)-1]
+		}
 		c.attention(in[4:], out[3:])
 		c.host()
 	})
@@ -183,6 +200,7 @@ type chipping struct {
 	lib           *Lib
 	seq, net      *ir.Inst
 	unit, outputs *ir.Inst // vector unit, output head
+	banks         []*ir.Inst
 	draws, waits  *ir.Node // a token is chosen; rows are under way
 	embeds        *ir.Node // they are for the vector unit
 }
@@ -340,6 +358,7 @@ func (c *chipping) host() {
 // bankOf places bank i.
 func (c *chipping) bankOf(i int) {
 	bank := c.m.Instance(fmt.Sprintf("u_bank%d", i), c.bank(i).Build(c.lib))
+	c.banks = append(c.banks, bank)
 	c.command(c.said(seqBank+i), bank, "cmd", func(_ int, op *ir.Node) *ir.Node { return op.Trunc(ir.ClogTwo(c.Bank.Ops)) })
 	c.fromSwitch(i, bank, "x", 8)
 	c.toSwitch(bank, "y", i, c.m.OutOf(bank, "y_last"))

@@ -32,6 +32,9 @@ func triedChip(r *rand.Rand) Chip {
 	b.Vector = max(b.Unit.D, hidden, q) + r.Intn(3)
 	x := randomCrossbar(r, 9)
 	x.Weights = nil
+	if r.Intn(3) == 0 {
+		x = x.randomWritable(r)
+	}
 	b.Bank = Bank{Rows: oddSize(r, 2), Cols: oddSize(r, 2), Buffer: 2 + r.Intn(6), Crossbar: x, Act: Activation{Func: SquaredReLU, Shift: 1 + r.Intn(8)}}
 	b.placeRandom(r, []Shape{
 		{K: b.Unit.D, N: []int{q, kv, kv}}, {K: q, N: []int{b.Unit.D}}, {K: b.Unit.D, N: []int{hidden}}, {K: hidden, N: []int{b.Unit.D}},
@@ -188,9 +191,15 @@ func (b *Chip) randomBlock(r *rand.Rand, p *isa.Program, layers int) {
 	p.Words[gather] = isa.New(isa.Gather, n+1, len(p.Words))
 }
 
-// chipWork is some runs of a few tokens, and as many rows as they ask for.
+// chipWork is some runs of a few tokens, and as many rows as they ask for; or rows of weights.
 func chipWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(Chip)
+	if b.Bank.Crossbar.Writable && r.Intn(2) == 0 {
+		streams, _ := b.Streams()
+		in := make([][]Beat, len(streams))
+		in[len(in)-1] = b.randomRows(r, 30)
+		return in
+	}
 	streams, _ := b.Streams()
 	in := make([][]Beat, 4)
 	left := 0 // tokens of the prompt
@@ -214,6 +223,9 @@ func chipWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	in[3] = RandomBeats(r, streams[3], rows*b.head().Beats(), extreme)
 	if b.external() {
 		in = append(in, b.Fills(in))
+	}
+	if b.Bank.Crossbar.Writable {
+		in = append(in, nil)
 	}
 	return in
 }

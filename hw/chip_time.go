@@ -454,8 +454,18 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 // for the switch's scoreboard, and what units do follows from when their operands come. It is
 // known for programs that ask for rows of the embedding table before they use them, wait for a token
 // before they attend again, and in a block begin a pass before they use the results of the one before.
-// Rows of the table always lie ready; see CyclesBehind.
-func (b Chip) Cycles(in [][]Beat) int { return b.followed(in, newChipTime(b)) }
+// Rows of the table always lie ready; see CyclesBehind. Rows of weights are written without a
+// run, in WriteCycles.
+func (b Chip) Cycles(in [][]Beat) int {
+	if rows, _ := b.weightsOf(in); len(rows) > 0 {
+		if len(in[0]) > 0 {
+			panic("hw: the time of a run while weights are written is not known")
+		}
+		_, told := b.Written(rows)
+		return b.WriteCycles(told)
+	}
+	return b.followed(in, newChipTime(b))
+}
 
 // CyclesBehind is Cycles with an external memory like that of Steps.
 func (b Chip) CyclesBehind(latency int, in [][]Beat) int {

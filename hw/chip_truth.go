@@ -188,8 +188,12 @@ func (k *machine) draw(r *sequenceRun, y []int64) {
 	}
 }
 
-// Arithmetic interprets the program on vectors, for each command.
+// Arithmetic writes the rows of weights, and interprets the program on vectors for each command.
 func (b Chip) Arithmetic(in [][]Beat) [][]Beat {
+	if rows, there := b.weightsOf(in); there {
+		written, told := b.Written(rows)
+		return append(written.Arithmetic(in[:len(in)-1]), told)
+	}
 	s, k := b.interpret(in, nil)
 	var fetch []Beat
 	for _, beat := range s.out[seqFetch] {
