@@ -123,6 +123,10 @@ func (b Spread) time(arrive arrival, latency int) engineTime {
 	return t
 }
 
+func (b SpreadSide) time(arrive arrival, latency int) engineTime {
+	return b.Part.time(arrive, latency)
+}
+
 func (b AttentionColumn) time(arrive arrival, _ int) engineTime {
 	t := newColumnTime(b)
 	t.arrive = arrive

@@ -10,7 +10,7 @@ type bankTime struct {
 }
 
 func newBankTime(b Bank, x timed) *bankTime {
-	return &bankTime{Bank: b, x: &timedFifo{from: x, depth: b.Buffer}, free: before, read: before}
+	return &bankTime{Bank: b, x: newTimedFifo(b.Buffer, x), free: before, read: before}
 }
 
 // operation is when an operation that is offered at a cycle begins, and when the beats of each

@@ -50,6 +50,9 @@ type shapedEngine interface {
 }
 
 func (b Spread) shape() (heads, kvHeads, channels int) { return b.Heads, b.KVHeads, b.HeadChannels }
+func (b SpreadSide) shape() (heads, kvHeads, channels int) {
+	return b.Part.Heads * b.Engines, b.Part.KVHeads * b.Engines, b.Part.HeadChannels
+}
 func (b AttentionColumn) shape() (heads, kvHeads, channels int) {
 	return b.Heads, b.KVHeads, b.HeadChannels
 }
@@ -377,10 +380,18 @@ func (c *chipping) attention(in, out []Stream) {
 	for i := 1; i < 4; i++ {
 		gear := m.Instance("u_"+engineIn[i].Name, c.engineGear(i).Build(c.lib))
 		c.fromSwitch(c.Banks+readQ+i-1, gear, "x", 8)
+		if c.sides() > 1 {
+			side := m.Instance("u_"+engineIn[i].Name+"_sides", c.interleave(i).Build(c.lib))
+			c.join(gear, "y", side, "x", "data")
+			gear = side
+		}
 		c.join(gear, "y", engine, engineIn[i].Name, "data")
 	}
 	y, from, name := engineOut[0], engine, engineOut[0].Name
-	if depth := c.outputBuffer(); depth > 0 {
+	if c.sides() > 1 {
+		from, name = m.Instance("u_o_sides", c.deinterleave().Build(c.lib)), "y"
+		c.join(engine, y.Name, from, "x", "data")
+	} else if depth := c.outputBuffer(); depth > 0 {
 		from, name = m.Instance("u_o_buffer", Fifo{Depth: depth, Lanes: y.Fields[0].Type.N, Width: 8}.Build(c.lib)), "y"
 		c.join(engine, y.Name, from, "x", "data")
 	}
@@ -404,14 +415,34 @@ func (b Chip) engineGear(i int) Gearbox {
 	if i == 1 {
 		n = heads
 	}
-	return Gearbox{In: b.Lanes, Out: in[i].Fields[0].Type.N, InLength: n * channels, OutLength: channels, Width: 8}
+	return Gearbox{In: b.Lanes, Out: in[i].Fields[0].Type.N / b.sides(), InLength: n * channels, OutLength: channels, Width: 8}
+}
+
+// sides is how many engines side by side the attention engine is. Each takes and gives some heads
+// of a vector, all at once.
+func (b Chip) sides() int {
+	if side, ok := b.Attention.(SpreadSide); ok {
+		return side.Engines
+	}
+	return 1
+}
+
+// interleave stands behind gearbox i of engines side by side, deinterleave before that of their
+// output.
+func (b Chip) interleave(i int) Interleave {
+	g := b.engineGear(i)
+	return Interleave{Parts: b.sides(), Beats: g.InLength / g.OutLength / b.sides() * ceilDiv(g.OutLength, g.Out), Lanes: g.Out, Width: 8}
+}
+
+func (b Chip) deinterleave() Deinterleave {
+	return Deinterleave{Parts: b.sides(), Beats: b.Attention.PassBeats(), Lanes: b.outputGear().In, Width: 8}
 }
 
 // outputGear is the gearbox of its output.
 func (b Chip) outputGear() Gearbox {
 	_, out := b.Attention.Streams()
 	heads, _, channels := b.Attention.(shapedEngine).shape()
-	return Gearbox{In: out[0].Fields[0].Type.N, Out: b.Lanes, InLength: channels, OutLength: heads * channels, Width: 8}
+	return Gearbox{In: out[0].Fields[0].Type.N / b.sides(), Out: b.Lanes, InLength: channels, OutLength: heads * channels, Width: 8}
 }
 
 // outputBuffer is the beats of a buffer in front of that gearbox, 0 where it takes a beat of

@@ -46,14 +46,10 @@ func triedChip(r *rand.Rand) Chip {
 
 // randomEngine is a small attention engine.
 func randomEngine(r *rand.Rand) headEngine {
+	kinds := []func(*rand.Rand) Block{randomSpread, randomSpread, randomAttentionColumn, randomSpreadSide}
+	random := kinds[r.Intn(len(kinds))]
 	for {
-		spread := randomSpread(r).(Spread)
-		spread.Dot = 0
-		var b Block = spread
-		if r.Intn(3) == 0 {
-			b = randomAttentionColumn(r)
-		}
-		engine := b.(headEngine)
+		engine := random(r).(dotEngine).withDot(0, 0).(headEngine) // the chip adds its own dot port
 		heads, _, channels := engine.shape()
 		if context, _ := engine.cached(); context <= 5 && heads*channels <= 12 {
 			return engine

@@ -39,7 +39,7 @@ type chipTime struct {
 	open    []int          // [buffer] of them
 	came    []int          // when their beats were offered
 	feeds   [4]*timedQueue // of the attention engine: none, q, k, v
-	gears   [4]*timedGearbox
+	gears   [4]timed
 	given   *timedQueue
 	out     *timedGearbox
 
@@ -73,6 +73,9 @@ func newChipTime(b Chip) *chipTime {
 	for i := 1; i < 4; i++ {
 		t.feeds[i] = &timedQueue{}
 		t.gears[i] = newTimedGearbox(b.engineGear(i), t.feeds[i])
+		if b.sides() > 1 {
+			t.gears[i] = newTimedInterleave(b.interleave(i), t.gears[i])
+		}
 	}
 	t.out = newTimedGearbox(b.outputGear(), t.buffered(t.given))
 	t.rows = newTimedSlice(&rowTime{t, true})
@@ -94,8 +97,11 @@ func all(v, n int) []int {
 
 // buffered is a stream behind the buffer of attention outputs, if there is one.
 func (t *chipTime) buffered(from timed) timed {
+	if t.sides() > 1 {
+		return newTimedDeinterleave(t.deinterleave(), from)
+	}
 	if depth := t.outputBuffer(); depth > 0 {
-		return &timedFifo{from: from, depth: depth}
+		return newTimedFifo(depth, from)
 	}
 	return from
 }
@@ -320,7 +326,7 @@ func (t *chipTime) attend(token Beat, src, dst int) (complete int) {
 	moved := t.move(readers, src, writer, dst, n)
 	for i, r := range readers {
 		from, done := t.reader(r, src)
-		t.feeds[inputs[i]].put(from, ceilDiv(t.gears[inputs[i]].InLength, t.Lanes), done)
+		t.feeds[inputs[i]].put(from, ceilDiv(t.engineGear(inputs[i]).InLength, t.Lanes), done)
 	}
 	comes := t.comes(readers[0], src)
 	began := t.engine.pass(offered, token)

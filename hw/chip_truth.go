@@ -28,10 +28,17 @@ type headEngine interface {
 }
 
 func (b Spread) cached() (context, layers int)          { return b.Context, b.Layers }
+func (b SpreadSide) cached() (context, layers int)      { return b.Part.cached() }
 func (b AttentionColumn) cached() (context, layers int) { return b.Context, b.Layers }
 
 func (b Spread) headOutput(head int, q []int64, keys, values [][]int64) []int64 {
 	return attend(q, keys, values, b.bias(head), ownConstants(b.ConSmax, b.Constants, head))
+}
+
+func (b SpreadSide) headOutput(head int, q []int64, keys, values [][]int64) []int64 {
+	whole := b.Part
+	whole.Bias, whole.Constants = b.Bias, b.Constants
+	return whole.headOutput(head, q, keys, values)
 }
 
 func (b AttentionColumn) headOutput(head int, q []int64, keys, values [][]int64) []int64 {

@@ -252,6 +252,12 @@ func (b SpreadSide) Cycles(in [][]Beat) int {
 	return b.engine().cycles(mine, b.treeStages())
 }
 
+func (b SpreadSide) passBehind(slots, latency int) int { return b.Part.passBehind(slots, latency) }
+
+// ArrayCycles and PortCycles are those of one engine, like Cycles.
+func (b SpreadSide) ArrayCycles(slots int) int { return b.Part.ArrayCycles(slots) }
+func (b SpreadSide) PortCycles(slots int) int  { return b.Part.PortCycles(slots) }
+
 // Phases are those of engine 0, and so of all.
 func (b SpreadSide) Phases(in [][]Beat, from int) []Phase {
 	ins, _ := b.ownStreams()

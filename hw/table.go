@@ -42,6 +42,8 @@ var Table = []Entry{
 	{"layer_norm", "norm with mean", randomLayerNorm, layerNormWork},
 	{"vector_unit", "residual stream with its norm", randomVectorUnit, vectorUnitWork},
 	{"gearbox", "beats of another width", randomGearbox, gearboxWork},
+	{"interleave", "parts of a packet side by side", randomInterleave, interleaveWork},
+	{"deinterleave", "parts of a packet one after the other", randomDeinterleave, interleaveWork},
 	{"output_head", "logits from rows of the embedding table", randomOutputHead, outputHeadWork},
 	{"host", "registers of the host behind AXI4-Lite", randomHost, hostWork},
 	{"axi_read", "read half of an AXI4 master", randomAxiRead, axiReadWork},

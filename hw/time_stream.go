@@ -43,34 +43,58 @@ func (s *timedSlice) taken(at int) {
 	s.lastButOne, s.last, s.known = s.last, at, false
 }
 
-// timedFifo is the output of a Fifo of depth beats fed by from.
-type timedFifo struct {
-	from  timed
+// timedBuffer is the output of a Fifo of depth beats, of which it is told when they come in.
+type timedBuffer struct {
 	depth int
-	reads []int // when beats left the SRAM
+	in    []int // of beats that were not taken
+	reads []int // when the others left the SRAM
 	last  int   // taken
-	at    int
-	known bool
+}
+
+// room is when the next beat may come in; those up to depth before it have been taken.
+func (f *timedBuffer) room() int {
+	n := len(f.reads) + len(f.in)
+	if n < f.depth {
+		return before
+	}
+	return f.reads[n-f.depth] + 1
+}
+
+func (f *timedBuffer) put(at int) { f.in = append(f.in, at) }
+
+// read is when the next beat leaves the SRAM.
+func (f *timedBuffer) read() int {
+	if len(f.reads) == 0 {
+		return f.in[0] + 1
+	}
+	return max(f.in[0]+1, f.last)
+}
+
+func (f *timedBuffer) offered() int { return f.read() + 1 }
+
+func (f *timedBuffer) taken(at int) {
+	f.reads = append(f.reads, f.read())
+	f.last, f.in = at, f.in[1:]
+}
+
+// timedFifo is the output of a Fifo fed by from.
+type timedFifo struct {
+	timedBuffer
+	from timed
+}
+
+func newTimedFifo(depth int, from timed) *timedFifo {
+	return &timedFifo{timedBuffer{depth: depth}, from}
 }
 
 func (f *timedFifo) offered() int {
-	if !f.known {
-		in := f.from.offered()
-		if n := len(f.reads); n >= f.depth {
-			in = max(in, f.reads[n-f.depth]+1)
-		}
+	if len(f.in) == 0 {
+		in := max(f.from.offered(), f.room())
 		f.from.taken(in)
-		read := in + 1
-		if len(f.reads) > 0 {
-			read = max(read, f.last)
-		}
-		f.reads = append(f.reads, read)
-		f.at, f.known = read+1, true
+		f.put(in)
 	}
-	return f.at
+	return f.timedBuffer.offered()
 }
-
-func (f *timedFifo) taken(at int) { f.last, f.known = at, false }
 
 // timedGearbox is the output of a Gearbox fed by from.
 type timedGearbox struct {

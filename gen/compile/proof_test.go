@@ -193,21 +193,28 @@ func TestMicroWritesAllGoldenTexts(t *testing.T) {
 	}
 }
 
-// Sizes that divide nothing, three banks that each hold parts of a layer, and both ways to decode
-// give the same text.
+// Sizes that divide nothing, three banks that each hold parts of a layer, both ways to decode and
+// engines side by side give the same text.
 func TestTheSizesOfTheChipDoNotChangeTheText(t *testing.T) {
 	m, g := opened(t, "nano")
 	cmd := compile.Command{Tokens: 2}
 	prompt := g.PromptTokens[:2]
 	want := ""
-	for _, d := range []struct{ file, decode string }{{examples + "nano.hcl", "spread"}, {examples + "nano.hcl", "column"}, {"testdata/odd.hcl", "spread"}, {"testdata/odd.hcl", "column"}} {
-		c := described(t, d.file, map[string]string{"decode": d.decode})
+	for _, d := range []struct {
+		file string
+		vars map[string]string
+	}{
+		{examples + "nano.hcl", map[string]string{"decode": "spread"}}, {examples + "nano.hcl", map[string]string{"decode": "column"}},
+		{"testdata/odd.hcl", map[string]string{"decode": "spread"}}, {"testdata/odd.hcl", map[string]string{"decode": "column"}},
+		{"testdata/odd.hcl", map[string]string{"engines": "2"}},
+	} {
+		c := described(t, d.file, d.vars)
 		p := compiled(t, c, m)
 		if want == "" {
 			want = m.Decode(arithmetic(t, p, cmd, prompt))
 		}
 		if got := m.Decode(text(t, "interp", c, p, cmd, prompt, 3)); got != want {
-			t.Errorf("%s, decode %s: writes %q, want %q", d.file, d.decode, got, want)
+			t.Errorf("%s, %v: writes %q, want %q", d.file, d.vars, got, want)
 		}
 	}
 }

@@ -35,8 +35,6 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	case chip.child("attention").wanting("decode"):
 	case a.Decode == "":
 		lacks(chip.child("attention").rng, "A whole chip needs a decode engine", "a bare array", `decode = "column" or decode = "spread"`, `add decode = "spread"`)
-	case a.Engines > 1:
-		lacks(chip.child("attention").at("engines"), "A whole chip has one attention engine", fmt.Sprint(a.Engines), "engines = 1", "remove engines")
 	}
 	if a := c.Attention; a != nil && a.Decode == arch.Spread && s.HeadLanes > a.Rows*a.Cols {
 		lacks(n.at("head_lanes"), "The attention array does not multiply as many elements for the output head", fmt.Sprint(s.HeadLanes),

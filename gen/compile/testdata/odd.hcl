@@ -5,6 +5,7 @@ technology = "45nm"
 model = "../../../examples/models/nano.safetensors"
 
 variable "decode" { default = "spread" }
+variable "engines" { default = 1 }
 variable "bits" { default = 8 }
 variable "variation" { default = 0 }
 variable "noise" { default = 0 }
@@ -40,8 +41,9 @@ chip "odd" {
 
   attention {
     rows    = 5
-    cols    = 7
+    cols    = 7 * var.engines
     decode  = var.decode
+    engines = var.engines
     context = 128
     bias    = true
   }
