@@ -435,7 +435,7 @@ func (b Chip) interleave(i int) Interleave {
 }
 
 func (b Chip) deinterleave() Deinterleave {
-	return Deinterleave{Parts: b.sides(), Beats: b.Attention.PassBeats(), Lanes: b.outputGear().In, Width: 8}
+	return Deinterleave{Parts: b.sides(), Beats: b.Attention.PassBeats(), Packets: b.Unit.Slots, Lanes: b.outputGear().In, Width: 8}
 }
 
 // outputGear is the gearbox of its output.

@@ -20,32 +20,36 @@ type Interleave struct {
 }
 
 // Deinterleave is the reverse: Beats beats come that have Lanes elements of each of Parts parts;
-// then leave those of the first part, of the second and so on. Each part waits in a Fifo, so that
-// a packet comes in while nobody takes the one before.
+// then leave those of the first part, of the second and so on. Each part waits in a Fifo.
 type Deinterleave struct {
-	Parts int // 2..64
-	Beats int // of a packet, 1..65536
-	Lanes int // elements of a part's beat, 1..1024
-	Width int // bits of an element, 1..64
+	Parts   int // 2..64
+	Beats   int // of a packet, 1..65536
+	Packets int // that there is room for, 1..64
+	Lanes   int // elements of a part's beat, 1..1024
+	Width   int // bits of an element, 1..64
 }
+
+// reverse is the block that puts the parts together again.
+func (b Deinterleave) reverse() Interleave { return Interleave{b.Parts, b.Beats, b.Lanes, b.Width} }
 
 func (b Interleave) Name() string {
 	return fmt.Sprintf("interleave_%dx%d_%dx%d", b.Parts, b.Beats, b.Lanes, b.Width)
 }
 
-func (b Deinterleave) Name() string { return "de" + Interleave(b).Name() }
+func (b Deinterleave) Name() string { return fmt.Sprintf("de%s_p%d", b.reverse().Name(), b.Packets) }
 
 func (b Interleave) Check() error {
 	return firstError(inRange("interleave", "parts", b.Parts, 2, 64), inRange("interleave", "beats of a part", b.Beats, 1, 65536),
 		inRange("interleave", "lanes", b.Lanes, 1, 1024), inRange("interleave", "width", b.Width, 1, 64))
 }
 
-func (b Deinterleave) Check() error { return Interleave(b).Check() }
+func (b Deinterleave) Check() error {
+	return firstError(b.reverse().Check(), inRange("deinterleave", "packets", b.Packets, 1, 64), inRange("deinterleave", "beats of packets", b.depth(), 1, 65536))
+}
 
-// depth is that of a part's buffer: one for which a beat moves in every cycle.
-func (b Interleave) depth() int { return max(b.Beats, 2) }
-
-func (b Interleave) buffer() Fifo { return Fifo{Depth: b.depth(), Lanes: b.Lanes, Width: b.Width} }
+// depth is that of a part's buffer: from 2 on a beat moves in every cycle.
+func (b Interleave) depth() int   { return max(b.Beats, 2) }
+func (b Deinterleave) depth() int { return max(b.Beats*b.Packets, 2) }
 
 func (b Interleave) Streams() (in, out []Stream) {
 	beat := func(name, doc string, lanes int) Stream {
@@ -55,7 +59,7 @@ func (b Interleave) Streams() (in, out []Stream) {
 }
 
 func (b Deinterleave) Streams() (in, out []Stream) {
-	side, serial := Interleave(b).Streams()
+	side, serial := b.reverse().Streams()
 	side[0].Name, serial[0].Name = "y", "x"
 	return serial, side
 }
@@ -83,7 +87,7 @@ func (b Interleave) Build(lib *Lib) *ir.Module {
 		var data []*ir.Node
 		var buffers []*ir.Inst
 		for i := range b.Parts - 1 {
-			buffer := m.Instance(fmt.Sprintf("u_part%d", i), b.buffer().Build(lib))
+			buffer := m.Instance(fmt.Sprintf("u_part%d", i), Fifo{Depth: b.depth(), Lanes: b.Lanes, Width: b.Width}.Build(lib))
 			mine := part.EqK(uint64(i))
 			buffer.In("x_valid", x.valid.And(mine)).In("x_data", x.fields[0])
 			room = room.Or(mine.And(m.OutOf(buffer, "x_ready")))
@@ -107,11 +111,11 @@ func (b Deinterleave) Build(lib *Lib) *ir.Module {
 	return lib.module("interleave", b.Name(), doc, func(m *ir.Module) {
 		in, out := b.Streams()
 		x, give := input(m, in[0]), output(m, out[0])
-		part, _, step := Interleave(b).turn(m)
+		part, _, step := b.reverse().turn(m)
 		var buffers []*ir.Inst
 		room := m.K(1, 1)
 		for i := range b.Parts {
-			buffers = append(buffers, m.Instance(fmt.Sprintf("u_part%d", i), Interleave(b).buffer().Build(lib)))
+			buffers = append(buffers, m.Instance(fmt.Sprintf("u_part%d", i), Fifo{Depth: b.depth(), Lanes: b.Lanes, Width: b.Width}.Build(lib)))
 			room = room.And(m.OutOf(buffers[i], "x_ready"))
 		}
 		fire := x.ready(room)
@@ -226,7 +230,7 @@ type timedDeinterleave struct {
 func newTimedDeinterleave(b Deinterleave, from timed) *timedDeinterleave {
 	t := &timedDeinterleave{Deinterleave: b, from: from}
 	for range b.Parts {
-		t.buffers = append(t.buffers, timedBuffer{depth: Interleave(b).depth()})
+		t.buffers = append(t.buffers, timedBuffer{depth: b.depth()})
 	}
 	return t
 }
@@ -261,7 +265,8 @@ func randomInterleave(r *rand.Rand) Block {
 }
 
 func randomDeinterleave(r *rand.Rand) Block {
-	return Deinterleave(randomInterleave(r).(Interleave))
+	b := randomInterleave(r).(Interleave)
+	return Deinterleave{Parts: b.Parts, Beats: b.Beats, Packets: 1 + r.Intn(2), Lanes: b.Lanes, Width: b.Width}
 }
 
 func interleaveWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
