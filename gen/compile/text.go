@@ -14,45 +14,97 @@ const buffers = 7
 // Stages of a layer, in the order of mapping.Decoder, with the buffers of their operands.
 var stages = []struct{ src, dst, count int }{{0, 1, 3}, {4, 5, 1}, {0, 6, 1}, {6, 5, 1}}
 
-// text is the program: one body for all layers where the operations of each stage follow one
-// another in the tables of one bank, else one body a layer.
-func (p *Compiled) text() string {
-	var b strings.Builder
-	layers, vocab := p.layers, p.vocab
-	say := func(label, op, format string, a ...any) {
-		fmt.Fprintf(&b, "%-7s %-6s %s\n", label, op, fmt.Sprintf(format, a...))
+// writer writes a program in assembly.
+type writer struct {
+	*Compiled
+	lines []string
+	label string // of the next line
+}
+
+func (w *writer) say(op, format string, a ...any) {
+	w.lines = append(w.lines, fmt.Sprintf("%-7s %-6s %s\n", w.label, op, fmt.Sprintf(format, a...)))
+	w.label = ""
+}
+
+// mvm is the operation of a stage: of a layer, or of the layer register and so many more.
+func (w *writer) mvm(stage, layer int, register bool, src, dst, count int) {
+	at := w.at(stage, layer)
+	w.say("mvm", "bank=%d op=%d layer=%d src=%d dst=%d count=%d", at.Bank, at.Index, flag(register), src, dst, count)
+}
+
+// text is the program. Blocks of a prompt's tokens come first, the largest first, each as long as the
+// prompt has one token more; then single tokens, of the prompt or of the text. Smaller blocks than
+// the first are there as far as the program memory has room.
+func (p *Compiled) text() (string, error) {
+	single := (&writer{Compiled: p}).token()
+	var blocks [][]string
+	var sizes []int
+	words := len(single) + 1 // and more, behind the first block
+	for n := p.Chip.Unit.Slots; n > 0 && p.Chip.Unit.Slots > 1; n /= 2 {
+		b := p.pipeline(n)
+		if b.used > p.Chip.Buffers && len(blocks) == 0 {
+			return "", fmt.Errorf("buffers is %d, a block of %d tokens needs %d, one token %d (prefill_block = 1)", p.Chip.Buffers, n, b.used, buffers)
+		}
+		lines := (&writer{Compiled: p}).block(b)
+		words += 1 + len(lines)
+		if len(blocks) > 0 && (words > p.Chip.Words || b.used > p.Chip.Buffers) {
+			break
+		}
+		blocks, sizes = append(blocks, lines), append(sizes, n)
 	}
-	say("token:", "embed", "rows=%d", vocab)
-	say("", "load", "")
+	w := &writer{Compiled: p}
+	for i, n := range sizes {
+		next := "token"
+		if i+1 < len(sizes) {
+			next = fmt.Sprintf("block%d", sizes[i+1])
+		}
+		w.label = fmt.Sprintf("block%d:", n)
+		w.say("gather", "tokens=%d target=%s", n+1, next)
+		w.lines = append(w.lines, blocks[i]...)
+		if i == 0 {
+			w.say("more", "target=block%d", n)
+		}
+	}
+	return strings.Join(append(w.lines, single...), ""), nil
+}
+
+// token is the program of a single token: one body for all layers where the operations of each
+// stage follow one another in the tables of one bank, else one body a layer.
+func (w *writer) token() []string {
+	layers, vocab := w.layers, w.vocab
+	w.label = "token:"
+	w.say("embed", "rows=%d", vocab)
+	w.say("load", "")
 	bodies := layers
-	if p.regular() {
+	if w.regular() {
 		bodies = 1
 	}
 	for layer := range bodies {
 		mvm := func(stage int) {
-			s, at := stages[stage], p.at(stage, layer)
-			say("", "mvm", "bank=%d op=%d layer=%d src=%d dst=%d count=%d", at.Bank, at.Index, flag(bodies == 1), s.src, s.dst, s.count)
+			s := stages[stage]
+			w.mvm(stage, layer, bodies == 1, s.src, s.dst, s.count)
 		}
-		say(fmt.Sprintf("layer%d:", layer), "norm", "dst=0")
+		w.label = fmt.Sprintf("layer%d:", layer)
+		w.say("norm", "dst=0")
 		mvm(0)
-		say("", "attend", "src=1 dst=4")
+		w.say("attend", "src=1 dst=4")
 		mvm(1)
-		say("", "add", "src=5")
-		say("", "norm", "dst=0")
+		w.say("add", "src=5")
+		w.say("norm", "dst=0")
 		mvm(2)
 		mvm(3)
-		say("", "add", "src=5")
+		w.say("add", "src=5")
 	}
 	if bodies == 1 {
-		say("", "loop", "times=%d target=layer0", layers)
+		w.say("loop", "times=%d target=layer0", layers)
 	}
-	say("", "more", "target=token")
-	say("", "table", "rows=%d", vocab)
-	say("", "norm", "dst=0")
-	say("", "head", "src=0")
-	say("", "emit", "target=token")
-	say("", "halt", "")
-	return b.String()
+	w.say("more", "target=token")
+	w.say("table", "rows=%d", vocab)
+	w.say("norm", "dst=0")
+	w.say("head", "src=0")
+	w.say("emit", "target=token")
+	w.say("halt", "")
+	return w.lines
 }
 
 // at is where an operation is.
