@@ -16,6 +16,7 @@ import (
 var layers = []struct{ pkg, may string }{
 	{"ohmloom/ir/bits", ""},
 	{"ohmloom/ir/flat", "ir ir/bits"},
+	{"ohmloom/ir/gates", "ir ir/bits"},
 	{"ohmloom/ir/pass", "ir ir/bits"},
 	{"ohmloom/ir", "ir/bits"},
 	{"ohmloom/hw/device", "ir/bits"},
@@ -25,7 +26,7 @@ var layers = []struct{ pkg, may string }{
 	{"ohmloom/rtl", "ir ir/bits ir/pass"},
 	{"ohmloom/verify", "ir ir/... rtl verify verify/..."},
 	{"ohmloom/scripts/benchmarks", "gen/arch gen/compile gen/config gen/lower gen/mapping gen/model hw hw/... ir ir/... rtl scripts verify verify/..."},
-	{"ohmloom/scripts/energy", "gen/model gen/tools hw hw/... ir ir/... rtl scripts verify verify/..."},
+	{"ohmloom/scripts/energy", "gen/arch gen/compile gen/config gen/lower gen/mapping gen/model gen/tools hw hw/... ir ir/... rtl scripts verify verify/..."},
 	{"ohmloom/scripts", ""},
 	{"ohmloom/examples", ""},
 	{"ohmloom/gen/arch", "hw/device ir/bits"},

@@ -2,7 +2,8 @@
 // what a trained model computes, counts how often each net changes, and prints the energy of an
 // operation as technologies take it. Glitches, wires and the clock's buffers are left out.
 //
-// usage: go run ./scripts/energy, in the top folder
+// usage: go run ./scripts/energy, in the top folder; go run ./scripts/energy gates fits the
+// weights of package gates
 package main
 
 import (
@@ -27,6 +28,9 @@ func run(ctx context.Context) error {
 	b, err := newBench(ctx, ".")
 	if err != nil {
 		return err
+	}
+	if len(os.Args) > 1 && os.Args[1] == "gates" {
+		return printGates(ctx, b, ".")
 	}
 	fmt.Printf("Energy of digital parts: %s, %g V, %s; no glitches, no wires\n\n", b.liberty, b.lib.Voltage, b.yosys)
 	fmt.Println("| part | operation | operations | pJ | of it in nets | in cells | in clocks | cells | flip-flops | leakage, nW |")
