@@ -187,6 +187,24 @@ type MacroArea struct {
 	CellUm2      Quantity // one crossbar cell (1T1R), um2
 	SRAMBitUm2   Quantity // one SRAM bit, um2, periphery left out
 	SRAMFixedUm2 Quantity // per SRAM macro, um2
+	GateUm2      Quantity // gate equivalent of synthesised logic, um2; may be missing
+}
+
+// AreaPart is one figure of MacroArea as technologies name it.
+type AreaPart struct {
+	Name     string
+	Of       func(*MacroArea) *Quantity
+	Optional bool
+}
+
+// AreaParts lists the figures of MacroArea.
+var AreaParts = []AreaPart{
+	{"adc", func(a *MacroArea) *Quantity { return &a.ADCUm2 }, false},
+	{"dac", func(a *MacroArea) *Quantity { return &a.DACUm2 }, false},
+	{"cell", func(a *MacroArea) *Quantity { return &a.CellUm2 }, false},
+	{"sram_bit", func(a *MacroArea) *Quantity { return &a.SRAMBitUm2 }, false},
+	{"sram_fixed", func(a *MacroArea) *Quantity { return &a.SRAMFixedUm2 }, false},
+	{"gate", func(a *MacroArea) *Quantity { return &a.GateUm2 }, true},
 }
 
 // Energy holds what estimates of energy are made of. A figure without Kind is not known.
@@ -208,21 +226,22 @@ type Energy struct {
 type EnergyPart struct {
 	Name, Unit string
 	Of         func(*Energy) *Quantity
+	Optional   bool // technologies may leave it out, and estimates then do
 }
 
 // EnergyParts lists the figures of Energy.
 var EnergyParts = []EnergyPart{
-	{"adc", "pJ", func(e *Energy) *Quantity { return &e.ADC }},
-	{"dac", "pJ", func(e *Energy) *Quantity { return &e.DAC }},
-	{"cell", "pJ", func(e *Energy) *Quantity { return &e.Cell }},
-	{"mac", "pJ", func(e *Energy) *Quantity { return &e.MAC }},
-	{"shift_add", "pJ", func(e *Energy) *Quantity { return &e.ShiftAdd }},
-	{"add", "pJ", func(e *Energy) *Quantity { return &e.Add }},
-	{"multiply", "pJ", func(e *Energy) *Quantity { return &e.Multiply }},
-	{"sram_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.SRAMBit }},
-	{"link_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LinkBit }},
-	{"lpddr_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LPDDRBit }},
-	{"pe_leak", "uW", func(e *Energy) *Quantity { return &e.PELeak }},
+	{"adc", "pJ", func(e *Energy) *Quantity { return &e.ADC }, false},
+	{"dac", "pJ", func(e *Energy) *Quantity { return &e.DAC }, false},
+	{"cell", "pJ", func(e *Energy) *Quantity { return &e.Cell }, false},
+	{"mac", "pJ", func(e *Energy) *Quantity { return &e.MAC }, false},
+	{"shift_add", "pJ", func(e *Energy) *Quantity { return &e.ShiftAdd }, false},
+	{"add", "pJ", func(e *Energy) *Quantity { return &e.Add }, false},
+	{"multiply", "pJ", func(e *Energy) *Quantity { return &e.Multiply }, false},
+	{"sram_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.SRAMBit }, false},
+	{"link_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LinkBit }, false},
+	{"lpddr_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LPDDRBit }, false},
+	{"pe_leak", "uW", func(e *Energy) *Quantity { return &e.PELeak }, false},
 }
 
 // Quantity is a number with its provenance.

@@ -54,6 +54,9 @@ type estimateResult struct {
 	Pairs           float64         `json:"crossbar_pairs"`
 	ADCs            float64         `json:"adcs"`
 	AnalogAreaMM2   float64         `json:"analog_area_mm2"`
+	AreaMM2         float64         `json:"area_mm2,omitempty"` // of one chip; 0 when the technology or the chip does not allow it
+	Area            []areaPartRow   `json:"area,omitempty"`
+	NoArea          string          `json:"no_area,omitempty"` // why there is none
 	MACs            []macsResult    `json:"macs"`
 	Parts           []partResult    `json:"parts"`
 	Bounds          []boundResult   `json:"bounds"`
@@ -172,7 +175,11 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 		return failed("%w", err)
 	}
 	if f.why != "" {
-		return a.explain(f.why, r.Trees())
+		trees := r.Trees()
+		if _, total, err := r.Area(); err == nil {
+			trees = append(trees, total)
+		}
+		return a.explain(f.why, trees)
 	}
 	res := estimateOf(r, in.hash)
 	switch {
@@ -239,7 +246,7 @@ func estimateOf(r *estimate.Result, hash string) *estimateResult {
 	for _, b := range r.Bounds {
 		res.Bounds = append(res.Bounds, boundResult{b.Kind, b.Bound, b.Cycles.Value, b.Limit.Value})
 	}
-	for _, q := range estimate.Constants(r.Trees()...) {
+	for _, q := range estimate.Constants(append(r.Trees(), res.area(r)...)...) {
 		res.Constants = append(res.Constants, sourcedResult{q.Key, q.Value, q.Unit, q.Kind, q.Source})
 	}
 	return res
@@ -327,6 +334,7 @@ func (a *app) estimateTables(r *estimateResult) {
 	for _, m := range r.MACs {
 		a.note("%.4g MACs %s", m.Count, m.Precision)
 	}
+	a.areaOfParts(r)
 	a.note("%.0f crossbar pairs, %.0f converters, %.0f mm2 of analog parts", r.Pairs, r.ADCs, r.AnalogAreaMM2)
 	fmt.Fprintf(a.out, "%s of %s at %d tokens on %s: %.0f cycles, %.4g tokens/s, %.4g mJ/token, %.4g tokens/J, %.4g GOPS, %.4g GOPS/W, %.3g words per battery\n",
 		r.Phase, r.Model, r.Context, r.Chip, r.Cycles, r.TokensPerSecond, 1e3*r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery)

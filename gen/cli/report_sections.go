@@ -357,12 +357,8 @@ func (r *reporter) sources(s *report.Section) error {
 	for _, p := range arch.EnergyParts {
 		add("energy."+p.Name, *p.Of(&c.Technology.Energy))
 	}
-	m := c.Technology.Macros
-	for _, x := range []struct {
-		name string
-		q    arch.Quantity
-	}{{"adc", m.ADCUm2}, {"dac", m.DACUm2}, {"cell", m.CellUm2}, {"sram_bit", m.SRAMBitUm2}, {"sram_fixed", m.SRAMFixedUm2}} {
-		add("area."+x.name, x.q)
+	for _, p := range arch.AreaParts {
+		add("area."+p.Name, *p.Of(&c.Technology.Macros))
 	}
 	s.Tables = append(s.Tables, k)
 	return nil

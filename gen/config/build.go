@@ -153,13 +153,10 @@ func (l *loader) technology(tree *node, fallback string) arch.Technology {
 		tech.LibertyNodeNM = t.float("liberty_node_nm", tech.NodeNM)
 		l.checkReadable(t, "liberty", tech.Liberty)
 	}
-	for part, q := range map[string]*arch.Quantity{
-		"adc": &tech.Macros.ADCUm2, "dac": &tech.Macros.DACUm2, "cell": &tech.Macros.CellUm2,
-		"sram_bit": &tech.Macros.SRAMBitUm2, "sram_fixed": &tech.Macros.SRAMFixedUm2,
-	} {
+	for _, p := range arch.AreaParts {
 		for _, a := range t.blocks["area"] {
-			if a.label == part {
-				*q = a.quantity()
+			if a.label == p.Name {
+				*p.Of(&tech.Macros) = a.quantity()
 			}
 		}
 	}
@@ -176,9 +173,9 @@ func (l *loader) checkAreas(t *node) {
 		return
 	}
 	var missing []string
-	for _, part := range areaParts {
-		if !slices.ContainsFunc(t.blocks["area"], func(a *node) bool { return a.label == part }) {
-			missing = append(missing, part)
+	for _, part := range arch.AreaParts {
+		if !part.Optional && !slices.ContainsFunc(t.blocks["area"], func(a *node) bool { return a.label == part.Name }) {
+			missing = append(missing, part.Name)
 		}
 	}
 	if len(missing) > 0 {

@@ -90,7 +90,14 @@ var engines = []string{"interp", "gosim", "verilated"}
 var dataflows = []string{arch.OutputStationary, arch.WeightStationary, arch.InputStationary}
 
 // areaParts are the labels of a technology's `area` blocks.
-var areaParts = []string{"adc", "dac", "cell", "sram_bit", "sram_fixed"}
+var areaParts = areaNames()
+
+func areaNames() (names []string) {
+	for _, p := range arch.AreaParts {
+		names = append(names, p.Name)
+	}
+	return names
+}
 
 // quantityKinds say how a figure was come by.
 var quantityKinds = []string{"measured", "synthesised", "cited", "fitted", "assumed"}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"ohmloom/gen/arch"
+	"ohmloom/gen/lower"
 	"ohmloom/hw"
+	"ohmloom/ir"
 )
 
 // Hardware is a chip as far as estimates go: the blocks whose closed forms say what it takes.
@@ -21,6 +23,8 @@ type Hardware struct {
 	HeadLanes int            // of the output head where it differs; 0: Lanes, or what the array multiplies
 	Tech      arch.Technology
 	Whole     *Whole // the chip itself, or nil: only its parts are described, or its time is not known
+
+	design func() (*ir.Design, error) // what build emits, or nil: the chip is not described
 }
 
 // FromChip is the hardware of a description.
@@ -34,6 +38,13 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 	x := c.PIM.Crossbar
 	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
 	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Tech: c.Technology}
+	h.design = func() (*ir.Design, error) {
+		tile, err := lower.Top(c)
+		if err != nil {
+			return nil, err
+		}
+		return tile.Design, nil
+	}
 	if c.Sequencer != nil {
 		h.HeadLanes = c.Sequencer.HeadLanes
 	}
@@ -54,7 +65,7 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 // checkEnergy reports figures that the technology does not have.
 func (h *Hardware) checkEnergy() error {
 	for _, p := range arch.EnergyParts {
-		if q := p.Of(&h.Tech.Energy); q.Kind == "" {
+		if q := p.Of(&h.Tech.Energy); q.Kind == "" && !p.Optional {
 			return fmt.Errorf("technology %q has no energy figure for %q; add energy %q { ... } with value, unit = %q, kind and source", h.Tech.Name, p.Name, p.Name, p.Unit)
 		}
 	}

@@ -79,9 +79,7 @@ func (v *inventory) take(m *ir.Module, n float64, part string) {
 		return
 	}
 	if m.Loc != nil && partOfBlock[m.Loc.Block] != "" {
-		if p := partOfBlock[m.Loc.Block]; m.Loc.Block != "requantise" && m.Loc.Block != "activation" || part == Sequencer {
-			part = p
-		}
+		part = partOfBlock[m.Loc.Block]
 	}
 	c := gates.Of(m)
 	v.gates[part] += n * c.Gates()
@@ -163,7 +161,8 @@ type unit struct {
 // Sizes of what hardware without a description has for itself.
 const (
 	programWords = 256
-	vectors      = 7 // buffers of the switch
+	vectors      = 7  // buffers of the switch
+	headRows     = 16 // on their way in the output head
 )
 
 // units are the blocks of a chip that is generated for model m: its banks and engine, and what
@@ -173,7 +172,14 @@ func (h *Hardware) units(m arch.Model, l, pairs int) ([]unit, error) {
 	if err != nil {
 		return nil, err
 	}
+	var engine hw.Block = hw.Array{Rows: h.Attention.Rows, Cols: h.Attention.Cols}
+	lanes := max(h.HeadLanes, h.Lanes)
+	if eng.block != nil {
+		chip := hw.Chip{Lanes: h.Lanes, HeadLanes: h.HeadLanes, Attention: eng.block, Unit: hw.VectorUnit{D: m.DModel}}
+		engine, lanes = chip.Engine(), chip.RowLanes()
+	}
 	bank := *h.Bank
+	bank.Act = hw.Activation{Func: hw.SquaredReLU, Shift: 7}
 	ops := operations(m)
 	bank.Ops, bank.Blocks, bank.Reads, bank.Buffer = len(ops), 0, 0, 2
 	for _, op := range ops {
@@ -186,21 +192,17 @@ func (h *Hardware) units(m arch.Model, l, pairs int) ([]unit, error) {
 	banks := ceilDiv(pairs, bank.Rows*bank.Cols*bank.PEs)
 	vector := max(m.DModel, m.DFF, m.Heads*m.HeadChannels)
 	count := max(h.Banks, 1)
-	sequencer := hw.Sequencer{Words: programWords, Banks: min(count, 16), Buffers: vectors, Ops: bank.Ops}
+	sequencer := hw.Sequencer{Words: programWords, Banks: min(count, 16), Buffers: vectors, Ops: bank.Ops, Slots: 1}
 	net := hw.Switch{Lanes: h.Lanes, Width: 16, Depth: ceilDiv(vector, h.Lanes), Buffers: vectors, Writers: count + 2, Offsets: make([]int, count+5)}
 	list := []unit{
-		{"the attention engine", eng.block, eng.count},
+		{"the attention engine", engine, 1},
 		{"banks", bank, float64(banks)},
-		{"the vector unit", hw.VectorUnit{D: m.DModel, Lanes: h.Lanes, K: 256, Shift: 16}, 1},
+		{"the vector unit", hw.VectorUnit{D: m.DModel, Lanes: h.Lanes, K: 256, Shift: 16, Slots: 1}, 1},
 		{"the sequencer", sequencer, 1},
 		{"the switch", net, 1},
 	}
 	if m.Vocab > 0 {
-		lanes := h.HeadLanes
-		if lanes == 0 {
-			lanes = h.Lanes
-		}
-		list = append(list, unit{"the output head", hw.OutputHead{D: m.DModel, Lanes: lanes, Rows: m.Vocab}, 1}, unit{"the sampler", hw.Sampler{Tokens: m.Vocab}, 1})
+		list = append(list, unit{"the output head", hw.OutputHead{D: m.DModel, Lanes: lanes, Rows: m.Vocab, Ahead: headRows}, 1}, unit{"the sampler", hw.Sampler{Tokens: min(m.Vocab, 65536)}, 1})
 	}
 	return list, nil
 }

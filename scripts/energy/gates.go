@@ -54,8 +54,8 @@ var smallBlocks = []hw.Block{
 	hw.Switch{Lanes: 4, Width: 16, Depth: 8, Buffers: 5, Writers: 4, Offsets: []int{0, 0, 0, 1, 2}},
 	hw.ShiftAdd{Crossbar: hw.Crossbar{Rows: 32, Cols: 24, Share: 4, Active: 16, Bits: 6, Step: hw.StepClip}},
 	hw.Gearbox{In: 8, Out: 12, InLength: 24, OutLength: 24, Width: 8},
-	hw.OutputHead{D: 48, Lanes: 8, Rows: 40},
-	hw.VectorUnit{D: 48, Lanes: 4, K: 222, Shift: 16, EmbShift: 2},
+	hw.OutputHead{D: 48, Lanes: 8, Rows: 40, Ahead: 8},
+	hw.VectorUnit{D: 48, Lanes: 4, K: 222, Shift: 16, EmbShift: 2, Slots: 1},
 	hw.Sampler{Tokens: 300},
 	hw.Fifo{Depth: 20, Lanes: 4, Width: 8},
 }

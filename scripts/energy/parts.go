@@ -419,7 +419,7 @@ func vectorUnit(ctx context.Context, b *bench) (*measured, error) {
 	const lanes = 16
 	unit := hw.VectorUnit{D: c.DModel, Lanes: lanes, K: c.NormK, Shift: c.NormShift, EmbShift: c.EmbShift, Slots: 1}
 	in := make([][]hw.Beat, 3)
-	say := func(op int) { in[0] = append(in[0], hw.Beat{{uint64(op)}}) }
+	say := func(op int) { in[0] = append(in[0], hw.Beat{{uint64(op)}, {0}}) }
 	t := b.acts.last[0]
 	say(hw.VectorLoad)
 	row := b.acts.m.Embedding.Row(t.Token)

@@ -39,6 +39,12 @@ technology "130nm" {
     kind   = "fitted"
     source = "IHP sg13g2 SRAM Libertys: 256x64 93,181 um2, 1024x64 263,946 um2; the line through both"
   }
+  area "gate" { # a gate equivalent of synthesised logic
+    value  = 12.52
+    unit   = "um2"
+    kind   = "fitted"
+    source = "area of NAND2X1 of osu018, 24 um2 at 180 nm (osu018_stdcells.lib, SHA-256 86f79b2000f1), times (130/180)^2; gates by scripts/energy gates, Yosys 0.23"
+  }
 
   energy "adc" {
     value  = 91.4062

@@ -39,6 +39,12 @@ technology "45nm" {
     kind   = "fitted"
     source = "fakeram45 Libertys: 64x32 1,241 um2, 256x32 5,066 um2, 1024x32 16,406 um2; the line through them is within 13 %"
   }
+  area "gate" { # a gate equivalent of synthesised logic
+    value  = 1.5
+    unit   = "um2"
+    kind   = "fitted"
+    source = "area of NAND2X1 of osu018, 24 um2 at 180 nm (osu018_stdcells.lib, SHA-256 86f79b2000f1), times (45/180)^2; NAND2_X1 of Nangate45 has 0.798; gates by scripts/energy gates, Yosys 0.23"
+  }
 
   energy "adc" { # ISAAC's own rate gives 1.56
     value  = 15.625
