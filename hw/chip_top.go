@@ -27,7 +27,7 @@ type ChipTop struct {
 	Chip          Chip
 	Bus           AxiBursts
 	Prompt, Token int    // tokens that the buffers of the host hold, 1..65535
-	Hash          uint64 // configuration hash
+	Hash          uint64 // of the hardware, for registers HASH
 }
 
 // rowBeats is the beats of a row of the embedding table in memory.

@@ -33,7 +33,7 @@ type Chip struct {
 	Attention  *Attention
 	PIM        *PIM
 	Sequencer  *Sequencer // makes the halves one machine that runs programs, or nil: they stand side by side
-	Host       *Host      // AXI ports of a whole chip, or nil: it has its streams at the border
+	Host       *Host      // AXI ports of a whole chip; nil without a sequencer
 	Model      *Model     // what runs on it, or nil
 	Technology Technology
 	Verify     Verify
@@ -83,7 +83,7 @@ type Sequencer struct {
 }
 
 // Host is the ports of a whole chip on an SoC: AXI4-Lite registers, and an AXI4 master to the memory
-// that holds the embedding table.
+// that holds the embedding table, programs, and keys and values where they are not on the chip.
 type Host struct {
 	DataBits    int // of the AXI4 master: 32, 64, .. 1,024; default 64
 	AddressBits int // of it, 13 .. 64; default 40

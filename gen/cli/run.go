@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,9 +15,10 @@ import (
 	"ohmloom/examples"
 	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
+	"ohmloom/gen/registers/driver"
 	"ohmloom/gen/report"
 	"ohmloom/hw"
-	"ohmloom/verify/host"
+	"ohmloom/verify/axi"
 )
 
 // runResult is what run --json prints.
@@ -28,7 +30,7 @@ type runResult struct {
 	Text        string  `json:"text"`
 	Tokens      []int   `json:"tokens"`
 	Cycles      []int   `json:"cycles"`        // of each token, from the one before
-	Prefill     int     `json:"prompt_cycles"` // those of the first, from the reset: it waits for the prompt
+	Prefill     int     `json:"prompt_cycles"` // those of the first, from the start of the run: it waits for the prompt
 	ClockMHz    float64 `json:"clock_mhz"`
 	Rate        float64 `json:"tokens_per_s"` // at that clock, without the first token
 	Wall        float64 `json:"wall_s"`
@@ -52,7 +54,8 @@ type part struct {
 
 type runFlags struct {
 	model, prompt, engine, check string
-	timeline                     string
+	timeline, image              string
+	latency                      int
 	tokens                       int
 	temperature                  float64
 	seed                         uint64
@@ -80,7 +83,8 @@ func (a *app) runCmd() *cobra.Command {
 		Short: "Let the described chip write text with a trained model",
 		Long: `Put a trained model on the chip and let the emitted hardware go on with a prompt, token by
 token. FILE describes a whole chip: banks, a decode engine and a sequencer; with none the
-built-in nano.hcl runs. Engines are verilated (the Verilog, through Verilator), gosim, interp and
+built-in nano.hcl runs. The chip is driven through its ports: a memory at its AXI4 master holds program,
+embedding table and, where they are not on the chip, keys and values, and registers start it. Engines are verilated (the Verilog, through Verilator), gosim, interp and
 arithmetic (no hardware: what the model computes, with the description's device effects). Every
 token is compared with that arithmetic, with --check=all every vector between the units and every
 logit too; at the first difference the command ends with exit code 1. Text longer than the
@@ -106,9 +110,14 @@ model's context goes on with a window that slides. An interrupt keeps what was w
 	cmd.Flags().Lookup("check").NoOptDefVal = checkTokens
 	cmd.Flags().Float64Var(&f.temperature, "temperature", 0, "of the sampler; 0 takes the most likely token")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the sampler, 1 .. 4294967295")
+	cmd.Flags().StringVar(&f.image, "image", "", "contents of the chip's memory, a memory.img `file` of ohmloom build (default: compiled anew)")
+	cmd.Flags().IntVar(&f.latency, "latency", defaultLatency, "`cycles` that the chip's memory needs from an address to the first beat")
 	cmd.Flags().StringVar(&f.timeline, "timeline", "", "draw into this `file` (SVG) which part of the chip worked when, for the last token")
 	return a.varFlag(cmd)
 }
+
+// defaultLatency is that of the memory in run and verify: 100 ns at 100 MHz.
+const defaultLatency = 10
 
 // valid refuses flags out of range.
 func (f *runFlags) valid() error {
@@ -119,6 +128,8 @@ func (f *runFlags) valid() error {
 		return usage("--check %q: allowed are %s, %s, %s", f.check, checkTokens, checkAll, checkOff)
 	case f.tokens < 0 || f.tokens > maxTokens:
 		return usage("--tokens %d: allowed are 0 to %d", f.tokens, maxTokens)
+	case f.latency < 0 || f.latency > 10_000:
+		return usage("--latency %d: allowed are 0 to 10000 cycles", f.latency)
 	case f.prompt == "":
 		return usage("--prompt is empty: a text goes on from at least one character")
 	case f.seed < 1 || f.seed > math.MaxUint32:
@@ -167,6 +178,9 @@ func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
 	t := &writing{app: a, f: f, p: p, prompt: prompt, res: &runResult{File: d.name, Hash: c.Hash, Model: m.Name, Prompt: f.prompt,
 		Tokens: []int{}, Cycles: []int{}, ClockMHz: c.ClockMHz, Engine: f.engine, Temperature: f.temperature, Seed: f.seed, Checked: f.check,
 		Slid: len(prompt)+f.tokens > m.Config.Ctx, Parts: []part{}}}
+	if t.image, err = readImage(p, f.image); err != nil {
+		return err
+	}
 	if f.engine == arithmetic {
 		t.res.Checked = checkOff
 	}
@@ -190,7 +204,8 @@ type writing struct {
 	reference *reference // or nil
 	res       *runResult
 	checker   *checker  // or nil
-	activity  *activity // nil without hardware
+	activity  *activity // nil without a timeline
+	image     *compile.Memory
 	began     time.Time
 	last      int // cycle of the last token
 }
@@ -222,7 +237,9 @@ func (t *writing) wrote(id, cycle int) error {
 		}
 		r.Cycles = append(r.Cycles, cycle-t.last)
 		t.last = cycle
-		t.activity.next(cycle + 1)
+		if t.activity != nil {
+			t.activity.next(cycle + 1)
+		}
 	}
 	t.say(t.p.Model.Vocab[id])
 	return nil
@@ -254,8 +271,10 @@ const watchdog = 10_000_000
 // simulate writes on an engine.
 func (t *writing) simulate(ctx context.Context, d *description) error {
 	var p probes
-	t.activity = newActivity(t.p)
-	p.add(t.activity.paths())
+	if t.f.timeline != "" {
+		t.activity = newActivity(t.p)
+		p.add(t.activity.paths())
+	}
 	if t.f.check == checkAll {
 		t.checker = newChecker(t.p)
 		t.checker.probe(&p)
@@ -263,7 +282,7 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 			t.checker.expect(trace, i == len(t.prompt)-1 && t.f.tokens > 0)
 		}
 	}
-	tile, err := lower.Probed(d.chip, p.paths)
+	tile, err := lower.Top(d.chip, p.paths...)
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -275,36 +294,72 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 		return err
 	}
 	defer closeEngines(list)
-	if err := list[0].Power(t.f.seed, t.p.Chip.Image(tile.Design.Top.Name)); err != nil {
+	top := t.p.Ports()
+	if err := list[0].Power(t.f.seed, withoutProgram(top).Image(tile.Design.Top.Name)); err != nil {
+		return err
+	}
+	var chip *ports
+	opt := portOptions{latency: t.f.latency}
+	if len(p.paths) > 0 {
+		opt.observe = func(s *axi.Signals) error { return t.observe(s.Cycle-chip.began, chip.began > 0, &p, s.Get) }
+	}
+	if chip, err = newPorts(list[0], tile.Design.Top, top, t.image, opt); err != nil {
+		return err
+	}
+	if err := chip.boot(top); err != nil {
 		return err
 	}
 	t.begin()
-	h, err := host.New(list[0], tile.Design.Top, t.p.Row)
-	if err != nil {
-		return failed("%w", err)
-	}
-	h.Observe = func(cycle int, output func(string) []uint64) error {
-		t.activity.observe(cycle, func(stream string) bool { return p.fires(stream, output) })
-		if t.checker != nil {
-			return t.checker.observe(cycle, &p, output)
-		}
-		return nil
-	}
 	cmd := compile.Command{Tokens: t.f.tokens, Limit: watchdog, InverseTemp: t.f.inverse(), Seed: uint32(t.f.seed)}
-	end, err := h.Run(ctx, t.p.Command(cmd), t.prompt, func(k host.Token) error { return t.wrote(k.ID, k.Cycle) })
-	if err != nil {
+	end, err := chip.run(ctx, t.p, cmd, t.prompt, t.wrote)
+	parts, failure := chip.counters(top.Chip.Banks)
+	if t.res.Parts = parts; err == nil {
+		err = failure
+	}
+	switch {
+	case err != nil:
 		return err
-	}
-	if end.Code != hw.RunEnded {
-		return failed("the chip ended with code %d at instruction %d: %s", end.Code, end.Address, hw.ErrorCodes[min(end.Code, len(hw.ErrorCodes)-1)])
-	}
-	if len(t.res.Tokens) != t.f.tokens {
+	case end.Code != driver.CodeNone:
+		return failed("the chip ended: %s", told(end))
+	case len(t.res.Tokens) != t.f.tokens:
 		return failed("the chip ended after %d of %d tokens", len(t.res.Tokens), t.f.tokens)
-	}
-	if t.checker != nil {
+	case t.checker != nil:
 		return t.checker.ended()
 	}
 	return nil
+}
+
+// observe looks at what is inside the chip in a cycle of the run.
+func (t *writing) observe(cycle int, running bool, p *probes, output func(port string) []uint64) error {
+	if t.activity != nil && running {
+		t.activity.observe(cycle, func(stream string) bool { return p.fires(stream, output) })
+	}
+	if t.checker != nil {
+		return t.checker.observe(cycle, p, output)
+	}
+	return nil
+}
+
+// withoutProgram is what is there at power-on: the program comes over the memory port.
+func withoutProgram(b hw.ChipTop) hw.ChipTop {
+	b.Chip.Program = nil
+	return b
+}
+
+// readImage is the contents of the chip's memory, from a file if one is named.
+func readImage(p *compile.Compiled, file string) (*compile.Memory, error) {
+	if file == "" {
+		return p.Memory(), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, failed("--image: %w", err)
+	}
+	m, err := p.ReadMemory(file, data)
+	if err != nil {
+		return nil, failed("--image %w", err)
+	}
+	return m, nil
 }
 
 // finish prints what there is to say of a text that err ended, or nothing.
@@ -327,9 +382,6 @@ func (t *writing) finish(ctx context.Context, err error) error {
 	}
 	if t.checker != nil {
 		r.Compared += t.checker.count
-	}
-	if t.activity != nil {
-		r.Parts = t.activity.parts()
 	}
 	if t.f.timeline != "" && t.activity != nil && len(t.activity.token) > 0 {
 		title := fmt.Sprintf("One token of %s on chip %s: %d cycles", r.Model, t.p.Chip.Top, t.activity.to-t.activity.from)

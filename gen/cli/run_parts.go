@@ -4,16 +4,16 @@ import (
 	"fmt"
 
 	"ohmloom/gen/compile"
+	"ohmloom/gen/lower"
 	"ohmloom/gen/report"
 )
 
-// activity counts the cycles in which the parts of a chip work, from the first beat of their
-// operands to the last of their results, and keeps when they worked for the token written last.
+// activity is when the parts of a chip worked for the token written last, from the first beat of their
+// operands to the last of their results.
 type activity struct {
 	units    []*worker
 	from, to int // of the last token that was written
 	began    int // the present one
-	seen     int
 	token    []report.Lane
 }
 
@@ -25,9 +25,8 @@ type worker struct {
 	ops     []operation
 	skips   bool // an operation may end without results, when the next one begins
 
-	begun, ended int // operations
-	ins, outs    int // beats of the operations that began and end next
-	cycles       int
+	begun, ended int           // operations
+	ins, outs    int           // beats of the operations that began and end next
 	spans        []report.Span // since the last token
 }
 
@@ -73,12 +72,10 @@ func (a *activity) paths() []string {
 
 // observe notes who works in a cycle; fires tells whether a beat moves in a stream.
 func (a *activity) observe(cycle int, fires func(stream string) bool) {
-	a.seen++
 	for _, u := range a.units {
 		if !u.step(fires) {
 			continue
 		}
-		u.cycles++
 		if s := u.spans; len(s) > 0 && s[len(s)-1].To == cycle {
 			s[len(s)-1].To++
 		} else {
@@ -129,14 +126,6 @@ func (a *activity) next(cycle int) {
 	}
 }
 
-func (a *activity) parts() []part {
-	var parts []part
-	for _, u := range a.units {
-		parts = append(parts, part{u.name, u.cycles, float64(u.cycles) / float64(max(a.seen, 1))})
-	}
-	return parts
-}
-
 // probes are signals inside a chip, made outputs of it.
 type probes struct {
 	paths []string
@@ -153,7 +142,7 @@ func (p *probes) add(streams []string, fields ...string) {
 			path := s + "_" + f
 			if p.ports[path] == "" {
 				p.ports[path] = fmt.Sprintf("probe_%d", len(p.paths))
-				p.paths = append(p.paths, path)
+				p.paths = append(p.paths, lower.ChipPath+"."+path)
 			}
 		}
 	}

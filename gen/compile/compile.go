@@ -22,6 +22,7 @@ type Compiled struct {
 	Text    string        // the program in assembly
 	Program *isa.Program
 
+	arch          *arch.Chip
 	layers, vocab int
 }
 
@@ -32,7 +33,7 @@ func Compile(c *arch.Chip, m *model.Model) (*Compiled, error) {
 	if c.Sequencer == nil {
 		return nil, fmt.Errorf("%s: chip %q is no whole chip; add sequencer { } to it", c.Pos, c.Name)
 	}
-	p := &Compiled{Model: m, Chip: lower.Whole(c)}
+	p := &Compiled{Model: m, Chip: lower.Whole(c), arch: c}
 	if err := p.matches(c); err != nil {
 		return nil, err
 	}

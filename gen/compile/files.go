@@ -12,12 +12,12 @@ type File struct {
 }
 
 // Files are the program with its machine code, the place of every block of every matrix, and the
-// memory image: the embedding table, two hexadecimal digits an element, a row a line.
+// memory image.
 func (p *Compiled) Files() []File {
 	return []File{
 		{"program.lst", "program", []byte(p.Program.Listing())},
 		{"placement.tsv", "documentation", p.placement()},
-		{"embedding.hex", "memory", p.embedding()},
+		{"memory.img", "memory", p.Memory().Data},
 	}
 }
 
@@ -33,17 +33,6 @@ func (p *Compiled) placement() []byte {
 				}
 			}
 		}
-	}
-	return []byte(b.String())
-}
-
-func (p *Compiled) embedding() []byte {
-	var b strings.Builder
-	for row := range p.Model.Config.VocabSize {
-		for _, e := range p.Model.Embedding.Row(row) {
-			fmt.Fprintf(&b, "%02x", uint8(e))
-		}
-		b.WriteByte('\n')
 	}
 	return []byte(b.String())
 }

@@ -16,10 +16,14 @@ const (
 	defaultTokens      = 64
 )
 
-// host is the ports of a whole chip.
+// host is the ports of a whole chip, the usual ones where nothing is said.
 func (l *loader) host(n *node, c *arch.Chip) *arch.Host {
 	if n == nil {
-		return nil
+		if c.Sequencer == nil {
+			return nil
+		}
+		return &arch.Host{DataBits: defaultDataBits, AddressBits: defaultAddressBits, Burst: defaultBurst, Outstanding: defaultOutstanding,
+			Prompt: defaultTokens, Tokens: defaultTokens, Pos: c.Sequencer.Pos}
 	}
 	h := &arch.Host{DataBits: n.int("data_bits", defaultDataBits), AddressBits: n.int("address_bits", defaultAddressBits),
 		Burst: n.int("burst", defaultBurst), Outstanding: n.int("outstanding", defaultOutstanding),

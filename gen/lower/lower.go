@@ -21,6 +21,7 @@ type Tile struct {
 	Design *ir.Design
 	Plan   *mapping.Plan // where the matrices in the banks are, or nil
 	Whole  *hw.Chip      // in place of Block when the description has a sequencer
+	Ports  *hw.ChipTop   // of Top: Whole behind its ports
 }
 
 // Chip builds the hardware of c. Errors are what only the composition shows, such as a chip

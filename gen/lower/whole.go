@@ -1,9 +1,10 @@
 package lower
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
-	"strconv"
 
 	"ohmloom/gen/arch"
 	"ohmloom/hw"
@@ -54,37 +55,43 @@ func whole(c *arch.Chip, paths []string) (*Tile, error) {
 	return &Tile{Design: d, Whole: &chip}, nil
 }
 
-// Top is Chip, behind the ports of its host when it has one.
-func Top(c *arch.Chip) (*Tile, error) {
-	tile, err := Chip(c)
-	if err != nil || c.Host == nil {
-		return tile, err
+// Top is the hardware that a user gets: Chip, a whole chip behind its ports. It has outputs probe_0 and
+// so on for signals inside, one for each path below the top module (see ir.Probe); the chip behind the
+// ports is ChipPath.
+func Top(c *arch.Chip, paths ...string) (*Tile, error) {
+	if c.Sequencer == nil {
+		return Probed(c, paths)
 	}
-	top := behindPorts(c, *tile.Whole)
+	tile, err := Chip(c)
+	if err != nil {
+		return nil, err
+	}
+	top := Ports(c, *tile.Whole)
 	if err := top.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Host.Pos, err)
 	}
 	lib := hw.NewLib(at(c.Host.Pos))
-	if tile.Design, err = design(c, top.Build(lib), nil); err != nil {
+	if tile.Design, err = design(c, top.Build(lib), paths); err != nil {
 		return nil, err
 	}
+	tile.Ports = &top
 	return tile, nil
 }
 
-// TopImage is what the hardware of Top loads at power-on to be chip.
-func TopImage(c *arch.Chip, chip hw.Chip) *ir.Image {
-	if c.Host == nil {
-		return chip.Image(c.Name)
-	}
-	return behindPorts(c, chip).Image(c.Name)
-}
+// ChipPath is where the chip is below the top module of Top.
+const ChipPath = "u_chip"
 
-func behindPorts(c *arch.Chip, chip hw.Chip) hw.ChipTop {
-	hash, err := strconv.ParseUint(c.Hash[:16], 16, 64)
-	if err != nil {
-		panic("lower: the hash of the description is " + c.Hash)
-	}
+// TopImage is what the hardware of Top loads at power-on to be chip.
+func TopImage(c *arch.Chip, chip hw.Chip) *ir.Image { return Ports(c, chip).Image(c.Name) }
+
+// Ports is chip behind the ports that c describes. The hash in its registers is that of the hardware's
+// parameters: what is loaded (weights, effects of devices, programs) is not in it.
+func Ports(c *arch.Chip, chip hw.Chip) hw.ChipTop {
 	h := c.Host
-	return hw.ChipTop{Chip: chip, Prompt: h.Prompt, Token: h.Tokens, Hash: hash,
+	top := hw.ChipTop{Chip: chip, Prompt: h.Prompt, Token: h.Tokens,
 		Bus: hw.AxiBursts{Bytes: h.DataBits / 8, Address: h.AddressBits, Burst: h.Burst, Outstanding: h.Outstanding}}
+	top.Chip.Top = ""
+	sum := sha256.Sum256([]byte(top.Name()))
+	top.Chip.Top, top.Hash = chip.Top, binary.BigEndian.Uint64(sum[:])
+	return top
 }

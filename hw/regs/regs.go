@@ -83,7 +83,7 @@ var Map = []Register{
 	{Name: "ID", Offset: 0x000, Doc: "Says what this is.", Fields: all("value", "0x6f686d6c, \"ohml\"")},
 	{Name: "VERSION", Offset: 0x004, Doc: "Version of this register map.", Fields: []Field{
 		{"minor", 0, 16, "1"}, {"major", 16, 16, "1; differs when the map is no longer compatible"}}},
-	{Name: "HASH_LOW", Offset: 0x008, Doc: "Configuration hash, the low half.", Fields: all("value", "bits 31..0 of the hash of the description the chip was made from")},
+	{Name: "HASH_LOW", Offset: 0x008, Doc: "Configuration hash, the low half.", Fields: all("value", "bits 31..0 of the hash of the parameters of the hardware; what is loaded into it, such as weights, is not in it")},
 	{Name: "HASH_HIGH", Offset: 0x00c, Doc: "Configuration hash, the high half.", Fields: all("value", "bits 63..32")},
 	{Name: "SHAPE", Offset: 0x010, Doc: "What the chip has.", Fields: []Field{
 		{"vocab", 0, 17, "rows of the embedding table"}, {"banks", 17, 5, "PIM banks"}}},
@@ -204,7 +204,7 @@ var Codes = []Code{
 	{NoError, "none", "nothing went wrong"},
 	{BadWord, "bad_word", "a word of the program is no instruction"},
 	{BadAddress, "bad_address", "the program goes on beyond the program memory"},
-	{BadOperand, "bad_operand", "an instruction names a buffer, bank or op that the chip does not have"},
+	{BadOperand, "bad_operand", "an instruction names a buffer, bank, op or slot that the chip does not have"},
 	{EmptyBuffer, "empty_buffer", "an instruction reads a buffer that was never written"},
 	{NoToken, "no_token", "embed finds neither a token of the prompt nor one that was emitted"},
 	{BadToken, "bad_token", "a token is beyond the last row of the embedding table"},

@@ -155,8 +155,8 @@ type Source struct {
 	Prefix string
 	Fields []string
 	Queue  [][][]uint64 // beats, by field
-	Rand   *rand.Rand
-	Stall  float64 // chance in each cycle that a beat is held back
+	Rand   *rand.Rand   // nil: never stalls, and payloads stay what they were while nothing is valid
+	Stall  float64      // chance in each cycle that a beat is held back
 
 	up bool // the first is offered
 }
@@ -165,14 +165,14 @@ type Source struct {
 func (c *Source) Drive(s *Signals) {
 	if s.Reset { // nobody looks at beats in a reset; they are offered again
 		c.up = false
-	} else if !c.up && len(c.Queue) > 0 && c.Rand.Float64() >= c.Stall {
+	} else if !c.up && len(c.Queue) > 0 && !chance(c.Rand, c.Stall) {
 		c.up = true
 	}
 	s.Set(c.Prefix+"valid", bits.Bool(c.up))
 	for i, f := range c.Fields {
 		if c.up {
 			s.Set(c.Prefix+f, c.Queue[0][i]...)
-		} else {
+		} else if c.Rand != nil {
 			s.Noise(c.Rand, c.Prefix+f)
 		}
 	}
@@ -185,6 +185,9 @@ func (c *Source) Observe(s *Signals) error {
 	}
 	return nil
 }
+
+// chance is true with a probability, never without a source of it.
+func chance(r *rand.Rand, p float64) bool { return r != nil && r.Float64() < p }
 
 // Sink takes beats from output ports Prefix + valid and fields. Without Prefix + ready it takes
 // one in each cycle in which it is valid.
@@ -200,7 +203,7 @@ type Sink struct {
 // Drive implements Agent.
 func (c *Sink) Drive(s *Signals) {
 	if s.Has(c.Prefix + "ready") {
-		s.Set(c.Prefix+"ready", bits.Bool(c.Rand.Float64() >= c.Stall))
+		s.Set(c.Prefix+"ready", bits.Bool(!chance(c.Rand, c.Stall)))
 	}
 }
 

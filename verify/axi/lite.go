@@ -10,10 +10,10 @@ import (
 // Lite is a master at the AXI4-Lite slave port Prefix*. Addresses and data of writes go their own
 // ways, as late as chance makes them.
 type Lite struct {
-	Prefix string // of the ports, as "s_axi_"
-	Rand   *rand.Rand
-	Stall  float64 // chance in each cycle that a beat is held back, or not taken
-	Most   int     // cycles that an access may take; 0: 10,000
+	Prefix string     // of the ports, as "s_axi_"
+	Rand   *rand.Rand // nil: never stalls
+	Stall  float64    // chance in each cycle that a beat is held back, or not taken
+	Most   int        // cycles that an access may take; 0: 10,000
 
 	Bench *Bench // for Read32 and Write32
 
@@ -26,7 +26,7 @@ type Lite struct {
 // QueueWrite and QueueRead start an access of 4 bytes, without waiting for it. strobes has a bit
 // for each byte.
 func (l *Lite) QueueWrite(addr, data uint32, strobes uint) {
-	l.aw.Queue = append(l.aw.Queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
+	l.aw.Queue = append(l.aw.Queue, [][]uint64{{uint64(addr)}, {l.prot()}})
 	s := []uint64{0, 0, 0, 0}
 	for i := range s {
 		s[i] = uint64(strobes >> i & 1)
@@ -35,7 +35,15 @@ func (l *Lite) QueueWrite(addr, data uint32, strobes uint) {
 }
 
 func (l *Lite) QueueRead(addr uint32) {
-	l.ar.Queue = append(l.ar.Queue, [][]uint64{{uint64(addr)}, {l.Rand.Uint64()}})
+	l.ar.Queue = append(l.ar.Queue, [][]uint64{{uint64(addr)}, {l.prot()}})
+}
+
+// prot is what nobody looks at.
+func (l *Lite) prot() uint64 {
+	if l.Rand == nil {
+		return 0
+	}
+	return l.Rand.Uint64()
 }
 
 // Drive implements Agent.
@@ -48,8 +56,8 @@ func (l *Lite) Drive(s *Signals) {
 		c.source.Prefix, c.source.Fields, c.source.Rand, c.source.Stall = l.Prefix+c.name, c.fields, l.Rand, l.Stall
 		c.source.Drive(s)
 	}
-	s.Set(l.Prefix+"bready", bits.Bool(l.Rand.Float64() >= l.Stall))
-	s.Set(l.Prefix+"rready", bits.Bool(l.Rand.Float64() >= l.Stall))
+	s.Set(l.Prefix+"bready", bits.Bool(!chance(l.Rand, l.Stall)))
+	s.Set(l.Prefix+"rready", bits.Bool(!chance(l.Rand, l.Stall)))
 }
 
 // Observe implements Agent.

@@ -56,7 +56,7 @@ type stored struct {
 
 // Drive implements Agent.
 func (m *Memory) Drive(s *Signals) {
-	stalls := func() uint64 { return bits.Bool(!m.Silent && m.Rand.Float64() >= m.Stall) }
+	stalls := func() uint64 { return bits.Bool(!m.Silent && !chance(m.Rand, m.Stall)) }
 	if s.Has(m.Prefix + "arvalid") {
 		m.bytes = len(m.word(s, "rdata"))
 		if len(m.reads) > 0 && m.cycle >= m.reads[0].ready && len(m.r.Queue) == 0 {
@@ -85,8 +85,9 @@ func (m *Memory) word(s *Signals, field string) []uint64 { return s.Get(m.Prefix
 // offer drives an answer channel.
 func (m *Memory) offer(c *Source, s *Signals, name string, fields ...string) {
 	c.Prefix, c.Fields, c.Rand, c.Stall = m.Prefix+name, fields, m.Rand, m.Stall
-	if m.Silent {
-		c.Stall = 1
+	if m.Silent && !c.up {
+		s.Set(c.Prefix+"valid", 0)
+		return
 	}
 	c.Drive(s)
 }
@@ -110,7 +111,7 @@ func (m *Memory) answer() {
 		if resp == Okay {
 			data[i] = uint64(m.Data[j.addr-m.Base+uint64(i)])
 		} else {
-			data[i] = m.Rand.Uint64()
+			data[i] = uint64(i) * 0x5a // anything
 		}
 	}
 	last := j.beats == 1
@@ -128,7 +129,7 @@ func (m *Memory) answer() {
 // begin is a burst that was taken now.
 func (m *Memory) begin(addr, len uint64) job {
 	late := m.Latency
-	if !m.Fixed && late > 0 {
+	if !m.Fixed && late > 0 && m.Rand != nil {
 		late = m.Rand.Intn(late + 1)
 	}
 	return job{addr: addr, beats: int(len) + 1, ready: m.cycle + late}

@@ -94,7 +94,7 @@ const (
 	CodeNone           Code = 0  // nothing went wrong
 	CodeBadWord        Code = 1  // a word of the program is no instruction
 	CodeBadAddress     Code = 2  // the program goes on beyond the program memory
-	CodeBadOperand     Code = 3  // an instruction names a buffer, bank or op that the chip does not have
+	CodeBadOperand     Code = 3  // an instruction names a buffer, bank, op or slot that the chip does not have
 	CodeEmptyBuffer    Code = 4  // an instruction reads a buffer that was never written
 	CodeNoToken        Code = 5  // embed finds neither a token of the prompt nor one that was emitted
 	CodeBadToken       Code = 6  // a token is beyond the last row of the embedding table
@@ -118,7 +118,7 @@ func (c Code) String() string {
 	case CodeBadAddress:
 		return "the program goes on beyond the program memory"
 	case CodeBadOperand:
-		return "an instruction names a buffer, bank or op that the chip does not have"
+		return "an instruction names a buffer, bank, op or slot that the chip does not have"
 	case CodeEmptyBuffer:
 		return "an instruction reads a buffer that was never written"
 	case CodeNoToken:
@@ -171,7 +171,7 @@ func (d Device) ReadVersion() (Version, error) {
 	return VersionOf(w), err
 }
 
-// ReadHashLow: Configuration hash, the low half. Gives bits 31..0 of the hash of the description the chip was made from.
+// ReadHashLow: Configuration hash, the low half. Gives bits 31..0 of the hash of the parameters of the hardware; what is loaded into it, such as weights, is not in it.
 func (d Device) ReadHashLow() (uint32, error) {
 	w, err := d.Read32(HashLowOffset)
 	return w, err
