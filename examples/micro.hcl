@@ -17,6 +17,10 @@ chip "micro" {
     head_lanes = 64 # elements of the embedding table that the output head takes in a cycle
   }
 
+  host { # the chip's ports: AXI4-Lite registers and an AXI4 master
+    data_bits = 512
+  }
+
   pim {
     banks = 1
     tiles = [2, 4]

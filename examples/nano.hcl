@@ -7,7 +7,8 @@ technology = "45nm"
 model = "models/nano.safetensors"
 
 variable "decode" { default = "spread" } # --var decode=column
-variable "bus" { default = 64 }          # bits of the AXI4 memory port
+variable "bus" { default = 512 }         # bits of the AXI4 memory port: a row of the table in a beat
+variable "kv_port" { default = null }    # --var kv_port=64: keys and values in memory, over a port of so many bytes
 variable "array" { default = 8 }         # PEs of the attention array each way
 
 chip "nano" {
@@ -19,7 +20,7 @@ chip "nano" {
     head_lanes = 64 # elements of the embedding table that the output head takes in a cycle
   }
 
-  host { # `build` puts the chip behind AXI4-Lite registers and an AXI4 master
+  host { # the chip's ports: AXI4-Lite registers and an AXI4 master
     data_bits = var.bus
   }
 
@@ -48,6 +49,8 @@ chip "nano" {
     decode  = var.decode
     context = 128
     bias    = true
+
+    port_bytes = var.kv_port
   }
 }
 

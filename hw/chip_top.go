@@ -20,9 +20,7 @@ import (
 // does not drive its own: whoever places it gives rst = external reset or reset_request, an or gate.
 // It stays 1 until rst is 1, and rst clears it. While it is 1 both ports are at rest.
 //
-// Seen from the Chip, rows behind a memory whose first beat of R comes L cycles after AR was taken (0: in
-// the next cycle) are those of a memory of latency L + RowLatency, as in Chip.CyclesBehind, where a beat
-// of the bus holds one of stream row and the buffers hold a round trip.
+// Latency says which memory, of those of Chip.CyclesBehind, the chip sees behind its ports.
 type ChipTop struct {
 	Chip          Chip
 	Bus           AxiBursts
@@ -264,8 +262,17 @@ func (t *topping) rows() {
 	gear.In("y_ready", m.OutOf(t.chip, "row_ready"))
 }
 
-// RowLatency is the cycles that the way from stream fetch to stream row adds to the memory's latency.
-const RowLatency = 10
+// rowLatency is the cycles that the way from stream fetch to stream row adds to the memory's latency.
+const rowLatency = 10
+
+// Latency is the latency that Chip.CyclesBehind must have for a memory whose first beat of R comes
+// latency + 1 cycles after AR was taken. The ports add 10 cycles. It is known where the bus and its buffers
+// give a beat of stream row in every cycle, and keys and values are on the chip, so that rows are alone.
+func (b ChipTop) Latency(latency int) (chip int, known bool) {
+	_, external := b.cache()
+	deep := b.Bus.Burst * b.Bus.Outstanding
+	return latency + rowLatency, !external && b.Bus.Bytes%b.Chip.RowLanes() == 0 && latency+12+b.Bus.Burst <= deep
+}
 
 // program writes the program memory, from the host's register or from external memory: never both.
 func (t *topping) program() {

@@ -95,7 +95,7 @@ func (a *app) area(ctx context.Context, d *description, timing bool) (*areaResul
 	if err != nil {
 		return nil, err
 	}
-	tile, err := lower.Chip(d.chip)
+	tile, err := lower.Top(d.chip)
 	if err != nil {
 		return nil, failed("%w", err)
 	}

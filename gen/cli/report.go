@@ -246,7 +246,7 @@ func (r *reporter) diagram(s *report.Section) error {
 	if err := r.d.buildable(); err != nil {
 		return err
 	}
-	tile, err := lower.Chip(r.d.chip)
+	tile, err := lower.Top(r.d.chip)
 	if err != nil {
 		return err
 	}

@@ -77,13 +77,18 @@ func (b *bench) driven(e verify.Engine, phaseName string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &f):
-		if len(b.mismatches) < maxMismatches {
-			b.mismatches = append(b.mismatches, mismatch{Case: b.name, Engine: e.Name(), What: phaseName,
-				Source: b.tile.Design.Top.Loc.String(), Fault: err.Error()})
-		}
+		b.fault(e, phaseName, err)
 		return errFault
 	}
 	return failed("%s: %s: %w", b.name, phaseName, err)
+}
+
+// fault records what went wrong at the border of the design.
+func (b *bench) fault(e verify.Engine, phaseName string, err error) {
+	if len(b.mismatches) < maxMismatches {
+		b.mismatches = append(b.mismatches, mismatch{Case: b.name, Engine: e.Name(), What: phaseName,
+			Source: b.tile.Design.Top.Loc.String(), Fault: err.Error()})
+	}
 }
 
 // run powers the engine up and drives streams through it.

@@ -201,7 +201,7 @@ func (a *app) jobs(ctx context.Context, d *description) ([]caseJob, *program.Job
 // program lowers the chip of a setting and makes the contents of its crossbars: the trained
 // matrix, or seeded random weights.
 func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, error) {
-	tile, err := lower.Chip(j.chip)
+	tile, err := lower.Top(j.chip)
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
@@ -209,7 +209,7 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 		if j.whole == nil {
 			return tile, nil, nil
 		}
-		return tile, j.whole.p.Chip.Image(tile.Design.Top.Name), nil
+		return tile, withoutProgram(j.whole.p.Ports()).Image(tile.Design.Top.Name), nil
 	}
 	switch pim := tile.Block.PIM; {
 	case job != nil:
@@ -275,7 +275,7 @@ func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := b.all(e, job, j, &c); err != nil {
+		if err := b.all(ctx, e, job, j, &c); err != nil {
 			return err
 		}
 	}
@@ -300,9 +300,9 @@ const prefillBlock = 12
 const wrapped = 3
 
 // all runs what one engine has to do for one setting.
-func (b *bench) all(e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
+func (b *bench) all(ctx context.Context, e verify.Engine, job *program.Job, j *caseJob, c *caseResult) error {
 	if j.whole != nil {
-		if err := b.texts(e, j.whole); err != nil && err != errFault {
+		if err := b.texts(ctx, e, j.whole); err != nil && err != errFault {
 			return err
 		}
 		return nil

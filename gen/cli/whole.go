@@ -9,9 +9,8 @@ import (
 
 	"ohmloom/gen/compile"
 	"ohmloom/gen/model"
-	"ohmloom/hw"
+	"ohmloom/gen/registers/driver"
 	"ohmloom/verify"
-	"ohmloom/verify/drive"
 )
 
 // checkpoint is the model to run on the whole chip of d: the file named, else that of the
@@ -126,40 +125,67 @@ func (a *app) golden(d *description, file string) (*model.Golden, error) {
 	return model.ParseGolden(file, text)
 }
 
-// texts lets the chip write its texts, with and without stalls at its border, and compares tokens
-// and cycles with arithmetic and formula.
-func (b *bench) texts(e verify.Engine, j *wholeJob) error {
-	_, spread := j.p.Chip.Attention.(hw.Spread)
+// texts lets the chip write its texts through its ports, first with a memory of fixed latency and
+// without stalls, then with random ones, and compares tokens and cycles with arithmetic and formula.
+// Both ports are held to the protocol.
+func (b *bench) texts(ctx context.Context, e verify.Engine, j *wholeJob) error {
+	top, image, loc := j.p.Ports(), j.p.Memory(), b.tile.Design.Top.Loc
 	for i, t := range j.texts {
-		opt := drive.Options{Rand: seeded(b.seed), MaxIdle: 1_000_000}
-		if i > 0 {
-			opt.Stall = 0.2
-		}
-		in, fetches := j.p.Beats(t.cmd, t.prompt, t.tokens)
 		if err := e.Power(b.seed, b.img); err != nil {
 			return err
 		}
-		res, err := drive.Run(e, b.tile.Design.Top, []drive.Feed{{Name: "cmd", Beats: in[0]}, {Name: "prompt", Beats: in[1]}, {Name: "row", Beats: in[3]}},
-			[]drive.Want{{Name: "token", Beats: len(t.tokens)}, {Name: "done", Beats: 1}, {Name: "fetch", Beats: fetches}}, opt)
-		if err := b.driven(e, t.name, err); err != nil {
+		opt := portOptions{latency: defaultLatency, monitors: true}
+		if i > 0 {
+			opt = portOptions{latency: 4 * defaultLatency, monitors: true, rand: seeded(b.seed), stall: 0.2}
+		}
+		chip, err := newPorts(e, b.tile.Design.Top, top, image, opt)
+		if err != nil {
 			return err
 		}
-		b.cycles += res.Cycles
-		for n, want := range t.tokens {
-			if got := res.Out[0][n][0][0]; got != uint64(want) {
-				b.differ(e, b.tile.Design.Top.Loc, int64(got), int64(want), "%s: token %d", t.name, n)
-			}
+		n := 0
+		err = chip.boot(top)
+		end := driver.Error{}
+		if err == nil {
+			end, err = chip.run(ctx, j.p, t.cmd, t.prompt, func(id, _ int) error {
+				if n < len(t.tokens) && id != t.tokens[n] {
+					b.differ(e, loc, int64(id), int64(t.tokens[n]), "%s: token %d", t.name, n)
+				}
+				n++
+				return nil
+			})
 		}
-		if code := res.Out[1][0][0][0]; code != hw.RunEnded {
-			b.differ(e, b.tile.Design.Top.Loc, int64(code), hw.RunEnded, "%s: %s", t.name, hw.ErrorCodes[min(int(code), len(hw.ErrorCodes)-1)])
-		}
-		if opt.Stall == 0 && spread {
-			formula := j.p.Chip.Cycles(in)
-			b.phases = append(b.phases, phase{b.name, fmt.Sprintf("prompt and %d tokens", len(t.tokens)), e.Name(), res.Cycles, formula})
-			if res.Cycles != formula {
-				b.differ(e, b.tile.Design.Top.Loc, int64(res.Cycles), int64(formula), "cycles of %s", t.name)
+		b.cycles += chip.Cycle
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			b.fault(e, t.name, err)
+			return errFault
+		case end.Code != driver.CodeNone:
+			b.differ(e, loc, int64(end.Code), int64(driver.CodeNone), "%s: %s", t.name, told(end))
+		case n != len(t.tokens):
+			b.differ(e, loc, int64(n), int64(len(t.tokens)), "tokens of %s", t.name)
+		case i == 0:
+			if err := b.timed(e, chip, j, t); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// timed holds the cycles of a run, as the chip counts them, to the formula, where it is known.
+func (b *bench) timed(e verify.Engine, chip *ports, j *wholeJob, t wholeText) error {
+	top := j.p.Ports()
+	latency, known := top.Latency(defaultLatency)
+	if !known || len(t.prompt) > top.Prompt {
+		return nil
+	}
+	measured, err := chip.chip.ReadCycles()
+	if err != nil {
+		return err
+	}
+	in, _ := j.p.Beats(t.cmd, t.prompt, t.tokens)
+	b.book(e, fmt.Sprintf("prompt and %d tokens", len(t.tokens)), int(measured), j.p.Chip.CyclesBehind(latency, in))
 	return nil
 }
