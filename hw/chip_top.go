@@ -16,6 +16,8 @@ import (
 // memory port, at registers CACHE, through a CachePort. They share one AxiShare for reading; keys and
 // values are written by an AxiWrite. Without such an engine the port has no write channels.
 //
+// Rows of weights for writable crossbars have their streams at the border, as in Chip.
+//
 // reset_request asks for the reset of the whole chip. There is one synchronous reset, rst, and a chip
 // does not drive its own: whoever places it gives rst = external reset or reset_request, an or gate.
 // It stays 1 until rst is 1, and rst clears it. While it is 1 both ports are at rest.
@@ -161,6 +163,11 @@ func (b ChipTop) Build(lib *Lib) *ir.Module {
 		t.program()
 		t.cached()
 		t.master()
+		if b.Chip.Bank.Crossbar.Writable {
+			in, out := b.Chip.Streams()
+			passIn(m, t.chip, in[len(in)-1], "weights")
+			passOut(m, t.chip, out[len(out)-1], "written")
+		}
 	})
 }
 
