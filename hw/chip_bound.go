@@ -82,7 +82,7 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 	case isa.Head:
 		beats := t.head().Beats()
 		t.memory += t.Vocab * beats
-		t.steps += t.Engine().(dotEngine).dotTime(t.Vocab, beats) + headDelay + t.sampler().drawing(t.Sampled)
+		t.steps += t.Engine().(dotEngine).dotTime(t.Vocab, beats) + headDelay + t.sampler().DrawCycles(t.Sampled)
 	}
 }
 

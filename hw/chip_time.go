@@ -450,7 +450,7 @@ func (t *chipTime) head(sampled bool, src int) (complete int) {
 		logit = max(logit+1, sum+headDelay)
 	}
 	t.note(UnitHead, filled+1, logit)
-	token := logit + t.sampler().drawing(sampled)
+	token := logit + t.sampler().DrawCycles(sampled)
 	t.note(UnitSampler, logit, token)
 	t.drawn = append(t.drawn, token)
 	return max(told, moved)

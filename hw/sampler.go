@@ -232,13 +232,13 @@ func flatten(beats []Beat) []uint64 {
 func (b Sampler) Cycles(in [][]Beat) int {
 	n := 0
 	for _, cmd := range in[0] {
-		n += b.Tokens + 1 + b.drawing(cmd[0][0] > 0)
+		n += b.Tokens + 1 + b.DrawCycles(cmd[0][0] > 0)
 	}
 	return n
 }
 
-// drawing is the time from the last logit to the token.
-func (b Sampler) drawing(sampled bool) int {
+// DrawCycles is the time from the last logit to the token.
+func (b Sampler) DrawCycles(sampled bool) int {
 	if sampled {
 		return 2*b.Tokens + 12
 	}

@@ -17,6 +17,7 @@ import (
 	"ohmloom/gen/config"
 	"ohmloom/gen/estimate"
 	"ohmloom/gen/estimate/paper"
+	"ohmloom/hw"
 )
 
 type estimateFlags struct {
@@ -28,6 +29,7 @@ type estimateFlags struct {
 	chips   int
 	noHead  bool
 	latency int
+	sampled bool
 	csv     bool
 	why     string
 }
@@ -143,6 +145,7 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 	fl.StringVar(&f.phase, "phase", estimate.Decode, "decode (one token) or prefill (a prompt of --context tokens)")
 	fl.IntVar(&f.chips, "chips", 1, "chips that share the model's matrices")
 	fl.BoolVar(&f.noHead, "no-head", false, "decoder layers only, as PIM-LLM counts")
+	fl.BoolVar(&f.sampled, "sampled", false, "tokens are drawn, as with a temperature; else greedy")
 	fl.IntVar(&f.latency, "latency", 0, "`cycles` in which external memory answers a whole chip")
 	fl.BoolVar(&f.csv, "csv", false, "print the rows (--paper) or the parts as CSV")
 	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; "+allKeys+" names them all")
@@ -170,7 +173,7 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 			context = defaultContext
 		}
 	}
-	r, err := h.Estimate(*in.model, context, f.phase, estimate.Options{NoHead: f.noHead, Chips: f.chips, Latency: f.latency})
+	r, err := h.Estimate(*in.model, context, f.phase, estimate.Options{NoHead: f.noHead, Chips: f.chips, Conditions: hw.Conditions{Latency: f.latency, Sampled: f.sampled}})
 	if err != nil {
 		return failed("%w", err)
 	}

@@ -97,7 +97,7 @@ type Options struct {
 	NoHead bool // the decoder layers only, as PIM-LLM counts
 	Chips  int  // chips that share the crossbar pairs; 0: one
 
-	Latency int // cycles in which external memory answers; of whole chips
+	hw.Conditions // the memory's latency counts in the time of whole chips
 }
 
 // Estimate is what model m takes on the hardware at context l. Cycles are the blocks' closed
@@ -107,7 +107,7 @@ type Options struct {
 // of a layer, in prefill also with l.
 //
 // A whole chip that runs the model it is described for is followed instruction by instruction
-// instead, at a cost that grows with l and the layers; its cycles are those of its RTL, in greedy
+// instead, at a cost that grows with l and the layers; its cycles are those of its RTL, in
 // decode from one token to the next, in prefill from the command to the first token.
 func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Result, error) {
 	if l < 1 || l > 1<<20 {
@@ -121,7 +121,7 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	t := &tally{Hardware: h, m: m, l: l, engine: eng, tokens: 1, heads: 1}
+	t := &tally{Hardware: h, m: m, l: l, engine: eng, tokens: 1, heads: 1, sampled: o.Sampled}
 	if phase == Prefill {
 		t.tokens = l
 	}
@@ -138,7 +138,7 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 		return nil, err
 	}
 	if h.exact(m, l, o) {
-		t.retime(phase, o.Latency)
+		t.retime(phase, o.Conditions)
 	}
 	r := t.result(phase, pairs)
 	r.RTLExact = h.exact(m, l, o)
@@ -152,6 +152,7 @@ type tally struct {
 	l             int
 	engine        engine
 	tokens, heads int
+	sampled       bool
 	parts         []Part
 	bounds        []Bound
 	macs          []MACs
@@ -305,9 +306,12 @@ func (t *tally) head() error {
 	}
 	layers := t.layers
 	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
-	v := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
-	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)},
-		{Vector, v.Beats() + v.Wait() + 2}, {Network, switchHop + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+	v, s := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}, hw.Sampler{Tokens: t.m.Vocab}
+	vector := v.Beats() + v.Wait() + 2
+	if t.sampled {
+		vector, block = vector+s.DrawCycles(true)-s.DrawCycles(false), block+", hw.Sampler.DrawCycles"
+	}
+	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}, {Vector, vector}, {Network, switchHop + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})

@@ -43,8 +43,8 @@ func (h *Hardware) exact(m arch.Model, tokens int, o Options) bool {
 // retime takes the chip's own time in place of the closed forms, kind by kind; these say how a
 // kind's time is split. What others hide is taken from the parts that wait for them, the network
 // first, and what the closed forms do not have is Control.
-func (t *tally) retime(phase string, latency int) {
-	cycles := t.Whole.kinds(t.l, phase, latency)
+func (t *tally) retime(phase string, c hw.Conditions) {
+	cycles := t.Whole.kinds(t.l, phase, c)
 	for i := range t.bounds {
 		b := &t.bounds[i]
 		took := cycles[b.Kind]
@@ -87,12 +87,12 @@ func (t *tally) share(kind string, cycles int) {
 // kinds is the chip's cycles of a phase by kind: those of the last token of decode, or of all of
 // a prompt from the command on. A kind has what passes until its last result, from the result
 // before it in the program on.
-func (w *Whole) kinds(l int, phase string, latency int) map[string]int {
+func (w *Whole) kinds(l int, phase string, c hw.Conditions) map[string]int {
 	prompt, tokens := l, 1
 	if phase == Decode && l > 1 {
 		prompt, tokens = l-1, 2
 	}
-	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, hw.Conditions{Latency: latency}))
+	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, c))
 	cycles := map[string]int{}
 	projects := 0
 	for _, s := range steps {
