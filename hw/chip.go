@@ -438,6 +438,19 @@ func (b Chip) deinterleave() Deinterleave {
 	return Deinterleave{Parts: b.sides(), Beats: b.Attention.PassBeats(), Packets: b.Unit.Slots, Lanes: b.outputGear().In, Width: 8}
 }
 
+// SidesWait is what engines side by side add to a layer on a network of so many lanes, in cycles:
+// a query waits until the last engine's first head has come, and all but the first engine's
+// outputs until those have left. It is 0 for other engines.
+func SidesWait(e AttentionEngine, lanes int) int {
+	b := Chip{Lanes: lanes, Attention: e}
+	if b.sides() == 1 {
+		return 0
+	}
+	q, o := b.interleave(1), b.deinterleave()
+	in, out := b.engineGear(1), b.outputGear()
+	return (b.sides() - 1) * (q.Beats*in.Out/in.unit() + o.Beats*out.In/out.unit())
+}
+
 // outputGear is the gearbox of its output.
 func (b Chip) outputGear() Gearbox {
 	_, out := b.Attention.Streams()

@@ -247,6 +247,11 @@ func (t *tally) attention() {
 	if port > array {
 		parts = []partCycles{{Array, array}, {Memory, max(min(port, pass)-array, 0)}, {Softmax, max(pass-max(port, array), 0)}}
 	}
+	if t.engine.block != nil {
+		if wait := hw.SidesWait(t.engine.block, t.Lanes); wait > 0 {
+			parts = append(parts, partCycles{Network, t.slots(func(int) int { return wait })})
+		}
+	}
 	limits := []limit{{BoundCompute, array}, {BoundLPDDR, port}}
 	if t.Attention.Decode == arch.Spread && t.Attention.PortBytes == 0 {
 		limits[0].bound = BoundSRAM // a byte of the cache a multiplier and cycle: both are at their limit
