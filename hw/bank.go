@@ -22,7 +22,7 @@ import (
 // Streams: cmd (op) begins operation op; x takes its vector, ceil(K/Lanes) beats; y gives the
 // matrices one after the other, each beginning with a beat of its own, ceil(N/Lanes) beats of
 // int16, last in the last of each. Vectors are filled up with zeros, which x must have. What
-// a result is, the matrix's Post says.
+// a result is, the matrix's Post says. A bank may have a norm; see BankNorm.
 //
 // Which PE holds what, scales, modes and the order of results are loaded tables: another
 // model or placement, within the sizes of the tables, changes nothing in the structure.
@@ -46,6 +46,7 @@ type Bank struct {
 	Buffer     int        // beats of the global buffer, 2..65536
 	Crossbar   Crossbar   // of every PE; ID is that of PE 0, the others follow
 	Act        Activation // of PostActivate; Lanes is left 0
+	Norm       BankNorm   // of PostNorm; none unless given
 
 	// What follows is not part of the structure.
 	Program []BankOp
@@ -63,6 +64,7 @@ const (
 	Post8        Post = iota // int8, saturated to +-127
 	PostActivate             // int8, then the bank's activation function
 	Post16                   // int16, saturated to +-32767
+	PostNorm                 // int16, then the bank's norm of the whole vector, int8
 )
 
 // BankOp is one operation: what multiplies one input vector.
@@ -124,7 +126,7 @@ func (b Bank) crossbarSuffix() string {
 
 func (b Bank) Name() string {
 	act := b.activation()
-	return fmt.Sprintf("bank_%dx%dx%s_o%d_g%d_%s%d", b.Rows, b.Cols, b.suffix(), b.Ops, b.Buffer, act.Func, act.Shift+act.Fraction)
+	return fmt.Sprintf("bank_%dx%dx%s_o%d_g%d_%s%d%s", b.Rows, b.Cols, b.suffix(), b.Ops, b.Buffer, act.Func, act.Shift+act.Fraction, b.normSuffix())
 }
 
 func (b Bank) Check() error {
@@ -132,7 +134,7 @@ func (b Bank) Check() error {
 		inRange("bank", "PEs of a tile", b.PEs, 1, 64), inRange("bank", "lanes", b.Lanes, 1, 64),
 		inRange("bank", "operations", b.Ops, 1, 1024), inRange("bank", "row blocks of all operations", b.Blocks, 1, 4096),
 		inRange("bank", "column blocks of all operations", b.Reads, 1, 4096), inRange("bank", "beats of the global buffer", b.Buffer, 2, 65536),
-		b.Crossbar.Check(), b.activation().Check())
+		b.Crossbar.Check(), b.activation().Check(), b.checkNorm())
 	if err != nil {
 		return err
 	}
@@ -181,12 +183,23 @@ func (b Bank) Build(lib *Lib) *ir.Module {
 			passOut(m, writer, out[1], out[1].Name)
 			control.In("holds", m.OutOf(writer, "holds"))
 		}
-		post := m.Instance("u_post", b.postProcessing(lib)).In("sum", b.tiles(lib, m, control, writer)).In("y_ready", take)
+		post := m.Instance("u_post", b.postProcessing(lib)).In("sum", b.tiles(lib, m, control, writer))
 		for _, port := range metaPorts {
 			post.In("meta_"+port, m.OutOf(control, "meta_"+port))
 		}
 		control.In("free", m.OutOf(post, "free"))
-		drive(m, out[0], m.OutOf(post, "y_valid"), m.OutOf(post, "y_data"), m.OutOf(post, "y_last"))
+		if !b.normalises() {
+			post.In("y_ready", take)
+			drive(m, out[0], m.OutOf(post, "y_valid"), m.OutOf(post, "y_data"), m.OutOf(post, "y_last"))
+			return
+		}
+		norm := m.Instance("u_norm", b.normStage(lib)).In("y_ready", take)
+		for _, port := range []string{"valid", "norm", "data", "last"} {
+			norm.In("x_"+port, m.OutOf(post, "y_"+port))
+		}
+		post.In("y_ready", m.OutOf(norm, "x_ready"))
+		control.In("norm_done", m.OutOf(norm, "done"))
+		drive(m, out[0], m.OutOf(norm, "y_valid"), m.OutOf(norm, "y_data"), m.OutOf(norm, "y_last"))
 	})
 }
 

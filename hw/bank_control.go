@@ -15,7 +15,11 @@ func (b Bank) metaType(port string) ir.Type {
 
 // Fields of the words of the operation table and of the table of column blocks, lowest first.
 func (b Bank) opFields() []int {
-	return []int{ir.ClogTwo(b.Blocks), ir.ClogTwo(b.Blocks), ir.ClogTwo(b.Reads), ir.ClogTwo(b.Reads), b.beatBits()}
+	f := []int{ir.ClogTwo(b.Blocks), ir.ClogTwo(b.Blocks), ir.ClogTwo(b.Reads), ir.ClogTwo(b.Reads), b.beatBits()}
+	if b.normalises() {
+		f = append(f, 1)
+	}
+	return f
 }
 func (b Bank) readFields() []int { return []int{ir.ClogTwo(b.Crossbar.Cols), 1, 8, 5, 2} }
 
@@ -70,6 +74,9 @@ type controller struct {
 
 func (b Bank) controller(lib *Lib) *ir.Module {
 	name := fmt.Sprintf("bank_control_%s_o%d_g%d", b.suffix(), b.Ops, b.converting())
+	if b.normalises() {
+		name += "_norm"
+	}
 	doc := fmt.Sprintf("Controller of a bank: vectors %d elements a cycle, conversions %d cycles, %d reads a column block.", b.beat(), b.converting(), b.flits())
 	return lib.module("bank_control", name, doc, func(m *ir.Module) {
 		c := &controller{Bank: b, m: m, lib: lib}
@@ -88,15 +95,37 @@ func (b Bank) controller(lib *Lib) *ir.Module {
 		c.op = unpack(m.OutOf(ops, "rdata"), b.opFields())
 
 		c.distribute(x)
-		wait := c.loaded.Q.And(c.reading.Q.Not()).Named("waits")
-		_, end := counter(m, "waited", b.converting()-1, wait)
-		converted := wait.And(end).Named("converted")
+		wait := c.loaded.Q.And(c.reading.Q.Not())
+		var converted *ir.Node
+		if b.normalises() {
+			converted = c.afterNorm(wait)
+		} else {
+			wait = wait.Named("waits")
+			_, end := counter(m, "waited", b.converting()-1, wait)
+			converted = wait.And(end).Named("converted")
+		}
 		c.read(converted)
 		c.loading.SetEn(begin.Or(c.lastBeat), begin)
 		c.loaded.SetEn(c.lastBeat.Or(converted), c.lastBeat)
 		c.reading.SetEn(converted.Or(c.lastRead), converted)
 		idle.SetEn(begin.Or(converted), converted)
 	})
+}
+
+// afterNorm is 1 when an operation's sums are there and no norm of the operation before is under way.
+func (c *controller) afterNorm(wait *ir.Node) (converted *ir.Node) {
+	m := c.m
+	over := m.Reg("over", ir.Bits(1), 0) // the conversions, which have to wait for the norm
+	wait = wait.And(over.Q.Not()).Named("waits")
+	_, end := counter(m, "waited", c.converting()-1, wait)
+	done := m.In("norm_done", ir.Bits(1), "the last norm of a matrix is taken")
+	busy := m.Reg("norm_busy", ir.Bits(1), 0)
+	there := wait.And(end).Or(over.Q).Named("there")
+	converted = there.And(busy.Q.Not()).Named("converted")
+	over.SetEn(there, busy.Q)
+	begins := converted.And(c.op[5]).Named("norm_begins")
+	busy.SetEn(begins.Or(done), begins)
+	return converted
 }
 
 // distribute cuts the vector into row blocks of loads beats and gives one beat a cycle.

@@ -21,6 +21,9 @@ func (b Bank) room() int { return b.network() + postLatency + 7 }
 func (b Bank) postProcessing(lib *Lib) *ir.Module {
 	act := b.activation()
 	name := fmt.Sprintf("bank_post_l%d_%dx%d_n%d_%d_%s%d", b.Lanes, b.width(), b.accBits(), b.network(), b.unit(), act.Func, act.Shift+act.Fraction)
+	if b.normalises() {
+		name += "_norm"
+	}
 	doc := fmt.Sprintf("Requantises %d sums a cycle, applies %s and packs results into beats of %d.", b.width(), act.Func, b.Lanes)
 	return lib.module("bank_post", name, doc, func(m *ir.Module) {
 		p := &postProcessing{Bank: b, m: m, lib: lib, meta: map[string]*ir.Node{}}
@@ -62,7 +65,11 @@ func (p *postProcessing) scale(sums *ir.Node) *ir.Node {
 	p.meta["valid"] = m.OutOf(act, "y_valid")
 	is := func(mode Post) *ir.Node { return p.meta["post"].EqK(uint64(mode)) }
 	result := is(PostActivate).Mux(m.OutOf(act, "y_data"), m.DataReg("narrow", narrow.Type).SetEn(valid, narrow)).SExt(16)
-	result = is(Post16).Mux(m.DataReg("wide", wide.Type).SetEn(valid, wide), result)
+	full := is(Post16)
+	if p.normalises() {
+		full = full.Or(is(PostNorm))
+	}
+	result = full.Mux(m.DataReg("wide", wide.Type).SetEn(valid, wide), result)
 	index := make([]uint64, n)
 	for i := range index {
 		index[i] = uint64(i)
@@ -106,12 +113,20 @@ func (p *postProcessing) pack(results *ir.Node) {
 
 	_, outs := p.Streams()
 	take := output(m, outs[0])
-	beat := gives.Mux(held.Q, all.Elems(0, lanes)).Join(gives.And(done.Q).ZExt(16))
+	marks := gives.And(done.Q).ZExt(16)
+	if p.normalises() {
+		norm := p.meta["post"].EqK(uint64(PostNorm)).Named("norm")
+		marks = marks.Or(gives.Mux(m.Reg("held_norm", ir.Bits(1), 0).SetEn(arrives, norm), norm).ZExt(16).ShlK(1))
+	}
+	beat := gives.Mux(held.Q, all.Elems(0, lanes)).Join(marks)
 	buffer := m.Instance("u_output_buffer", Fifo{Depth: p.room(), Lanes: lanes + 1, Width: 16}.Build(p.lib)).
 		In("x_valid", gives.Or(over)).In("x_data", beat).In("y_ready", take)
 	word := m.OutOf(buffer, "y_data")
 	valid := m.OutOf(buffer, "y_valid")
 	drive(m, outs[0], valid, word.Elems(0, lanes), word.Elem(lanes).Trunc(1))
+	if p.normalises() {
+		m.Out("y_norm", word.Elem(lanes).Slice(1, 1), "its matrix is normalised").Group = "y"
+	}
 
 	merged := p.meta["valid"].And(arrives.Not().Or(gives.Or(over).Or(size.Q.EqK(0)).Not())).Named("merged")
 	p.grant(merged, valid.And(take))

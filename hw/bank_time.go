@@ -7,6 +7,7 @@ type bankTime struct {
 	x    *timedFifo // behind the global buffer
 	free int        // the next operation can begin
 	read int        // the last read of the operation before
+	norm int        // the first read that may follow a norm
 }
 
 func newBankTime(b Bank, x timed) *bankTime {
@@ -18,11 +19,18 @@ func newBankTime(b Bank, x timed) *bankTime {
 func (t *bankTime) operation(op, at int) (begins int, y [][]int) {
 	s := t.Program[op].Shape()
 	begins = max(at, t.free)
-	first := max(t.distribute(s.K, begins), t.read) + t.converting()
+	first := max(max(t.distribute(s.K, begins), t.read)+t.converting(), t.norm)
 	t.read, t.free = first+t.reads(s)-1, first
 	for _, n := range s.N {
 		y = append(y, t.results(n, first))
 		first += ceilDiv(n, t.Crossbar.Cols) * t.flits()
+	}
+	if s.Norm {
+		last := y[len(y)-1]
+		for i, end := 0, last[len(last)-1]; i < len(last); i++ {
+			last[i] = end + t.normTime() - len(last) + 1 + i
+		}
+		t.norm = last[len(last)-1] + 2
 	}
 	return begins, y
 }

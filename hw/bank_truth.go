@@ -22,7 +22,7 @@ func (b Bank) checkProgram() error {
 		blocks += nb
 		for j, m := range op.Matrices {
 			name := fmt.Sprintf("matrix %d of operation %d", j, i)
-			if err := b.checkMatrix(name, op.K, m); err != nil {
+			if err := firstError(b.checkMatrix(name, op.K, m), b.checkNormalised(name, m, j, len(op.Matrices))); err != nil {
 				return err
 			}
 			reads += len(m.PE[0])
@@ -63,7 +63,7 @@ func (b Bank) checkMatrix(name string, k int, m BankMatrix) error {
 			}
 		}
 	}
-	if m.Post < Post8 || m.Post > Post16 {
+	if m.Post < Post8 || m.Post > PostNorm {
 		return fmt.Errorf("bank: %s has post-processing %d", name, m.Post)
 	}
 	return firstError(inRange("bank", name+": M", m.M, 0, 255), inRange("bank", name+": S", m.S, 0, 31))
@@ -142,7 +142,7 @@ func (b Bank) Results(m BankMatrix, x []int8, run int) []int16 {
 	for n, sum := range b.Sums(m, x, run) {
 		v := int64(0)
 		switch m.Post {
-		case Post16:
+		case Post16, PostNorm:
 			v = requantise(int64(sum), uint64(m.M), uint64(m.S), 16)
 		case PostActivate:
 			v = b.Act.apply(requantise(int64(sum), uint64(m.M), uint64(m.S), 8))
@@ -150,6 +150,9 @@ func (b Bank) Results(m BankMatrix, x []int8, run int) []int16 {
 			v = requantise(int64(sum), uint64(m.M), uint64(m.S), 8)
 		}
 		out[n] = int16(v)
+	}
+	if m.Post == PostNorm {
+		b.normalised(out)
 	}
 	return out
 }
@@ -217,10 +220,11 @@ func (b Bank) operations(cmds, x []Beat) []Beat {
 }
 
 // Shape is an operation as far as its time depends on it: the inputs, and the outputs of each
-// matrix.
+// matrix, and whether the last one is normalised.
 type Shape struct {
-	K int
-	N []int
+	K    int
+	N    []int
+	Norm bool
 }
 
 // Shape is that of operation op.
@@ -228,6 +232,7 @@ func (op BankOp) Shape() Shape {
 	s := Shape{K: op.K}
 	for _, m := range op.Matrices {
 		s.N = append(s.N, len(m.Weights))
+		s.Norm = m.Post == PostNorm
 	}
 	return s
 }
@@ -243,17 +248,21 @@ type OpTime struct {
 	ShiftAdd    int // from the last conversion to the first sums
 	Read        int // the column blocks' sums
 	Post        int // requantise, activation, packing
+	Norm        int // of the last matrix, where it is normalised
 }
 
 // Total is the operation's time in cycles.
 func (t OpTime) Total() int {
-	return t.Buffers + t.Distribute + t.Network + t.Conversions + t.ShiftAdd + t.Read + t.Post
+	return t.Buffers + t.Distribute + t.Network + t.Conversions + t.ShiftAdd + t.Read + t.Post + t.Norm
 }
 
 // Time of one operation of the given shape.
 func (b Bank) Time(s Shape) OpTime {
-	v := b.pe().Conversions()
-	return OpTime{Buffers: 2 + 2, Distribute: ceilDiv(s.K, b.Crossbar.Rows) * b.loads(), Network: 1 + b.network(), Conversions: v,
+	v, n := b.pe().Conversions(), 0
+	if s.Norm {
+		n = b.normTime()
+	}
+	return OpTime{Norm: n, Buffers: 2 + 2, Distribute: ceilDiv(s.K, b.Crossbar.Rows) * b.loads(), Network: 1 + b.network(), Conversions: v,
 		ShiftAdd: b.converting() - 1 - v, Read: b.lastRead(s) + 1, Post: postLatency + 1}
 }
 
@@ -289,21 +298,26 @@ func (b Bank) Cycles(in [][]Beat) int {
 
 // opsTime is when a bank does operations of given shapes, one after the other: the vector of the
 // next is distributed from the cycle after the reads began, and conversions begin when it is
-// there and the sums before have been read.
+// there and the sums before have been read. Sums are read when no norm is under way.
 type opsTime struct {
 	Bank
 	free int // the next operation can begin
 	read int // the last read
 	end  int // the last result
+	norm int // the first read that may follow a norm
 }
 
 // operation is one that begins at a cycle.
 func (t *opsTime) operation(s Shape, at int) {
 	start := max(at+1, 2) // the first vector comes through the global buffer in 2 cycles
 	loaded := start + ceilDiv(s.K, t.Crossbar.Rows)*t.loads() - 1
-	first := max(loaded, t.read) + t.converting()
+	first := max(max(loaded, t.read)+t.converting(), t.norm)
 	t.read = first + t.reads(s) - 1
 	t.end = first + t.lastRead(s) + t.network() + postLatency + 5
+	if s.Norm {
+		t.end += t.normTime()
+		t.norm = t.end + 1
+	}
 	t.free = first
 }
 
@@ -345,7 +359,11 @@ func (b Bank) Image(prefix string) *ir.Image {
 			read += len(m.PE[0])
 		}
 		nb := ceilDiv(op.K, b.Crossbar.Rows)
-		ops[i] = packed(b.opFields(), block, nb-1, firstRead, read-firstRead-1, ceilDiv(op.K, b.Lanes))
+		word := []int{block, nb - 1, firstRead, read - firstRead - 1, ceilDiv(op.K, b.Lanes)}
+		if b.normalises() {
+			word = append(word, int(flag(op.Shape().Norm)[0]))
+		}
+		ops[i] = packed(b.opFields(), word...)
 		block += nb
 	}
 	img.Data[prefix+".u_control.u_ops.mem"], img.Data[prefix+".u_control.u_reads.mem"] = ops, reads
@@ -372,6 +390,9 @@ func randomBank(r *rand.Rand) Block {
 		b.Crossbar = b.Crossbar.randomWritable(r)
 	}
 	b = b.WithRandomProgram(r)
+	if r.Intn(3) == 0 {
+		b = b.withRandomNorm(r)
+	}
 	blocks, reads := b.words()
 	b.Ops, b.Blocks, b.Reads = len(b.Program)+r.Intn(3), blocks+r.Intn(3), reads+r.Intn(3)
 	return b
