@@ -135,6 +135,9 @@ func (b Chip) Check() error {
 	if err != nil {
 		return err
 	}
+	if b.Bank.normalises() {
+		return fmt.Errorf("chip: its banks have a norm, which belongs in the vector unit")
+	}
 	heads, kvHeads, channels := engine.shape()
 	for _, v := range []struct {
 		name string

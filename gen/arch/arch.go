@@ -139,7 +139,24 @@ type Bank struct {
 	TileRows, TileCols int // tiles of a bank, 1 .. 64 each; default 1
 	PEs                int // PEs of a tile, 1 .. 64; default 16
 	Buffer             int // int8 elements of a bank's global buffer, 1 .. 65,536, rounded up to at least 2 beats; default 1,024
+	Norm               *BankNorm
 }
+
+// BankNorm is a norm in the post-processing of banks, of the results of some projections.
+type BankNorm struct {
+	Kind     string   // RMS or Layer
+	Of       []string // "wo", "w2" or both: projections whose results are normalised
+	Channels int      // outputs of these matrices, 1 .. 65,535
+	Gain     int      // 1 .. 8,192; default floor(32 sqrt(Channels) + 1/2) for RMS, 32 for Layer
+	Shift    int      // 1 .. 44; default 16 for RMS, 24 + bits of Channels, at most 44, for Layer
+	Pos      Pos
+}
+
+// Kinds of norm.
+const (
+	RMS   = "rms"
+	Layer = "layer"
+)
 
 // Crossbar is one differential pair of ternary crossbars with its converters.
 type Crossbar struct {

@@ -20,6 +20,8 @@ func loadBanks(tile *lower.Tile, job *program.Job) {
 			rows, m, s, bits, activated := job.Bank(job.Plan.Ops[op].Matrices[j].Name)
 			b := hw.BankMatrix{Weights: rows, M: m, S: s}
 			switch {
+			case job.Normalised(job.Plan.Ops[op].Matrices[j].Name):
+				b.Post = hw.PostNorm
 			case activated:
 				b.Post = hw.PostActivate
 			case bits == 16:

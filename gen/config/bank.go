@@ -3,6 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
+	"slices"
 	"strings"
 
 	"ohmloom/gen/arch"
@@ -38,7 +41,45 @@ func (l *loader) bank(n *node) *arch.Bank {
 	}
 	b := &arch.Bank{Count: n.int("banks", 1), PEs: n.int("pes", 16), Buffer: n.int("buffer", defaultBuffer)}
 	b.TileRows, b.TileCols = n.pair("tiles", 1)
+	b.Norm = l.bankNorm(n.child("norm"))
 	return b
+}
+
+// mostReciprocal is the width of a norm's reciprocal that leaves room for its products in 64 bits.
+const mostReciprocal = 52
+
+// bankNorm is the norm in the post-processing of banks, or nil.
+func (l *loader) bankNorm(n *node) *arch.BankNorm {
+	if n == nil {
+		return nil
+	}
+	x := &arch.BankNorm{Kind: n.str("kind", arch.RMS), Of: n.strs("of", nil), Channels: n.int("channels", 1), Pos: n.pos()}
+	gain, shift := int(math.Floor(32*math.Sqrt(float64(x.Channels))+0.5)), 16
+	if x.Kind == arch.Layer {
+		gain, shift = 32, min(24+bits.Len(uint(x.Channels)), 44)
+	}
+	x.Gain, x.Shift = n.int("gain", min(gain, 8192)), n.int("shift", shift)
+	if w := bits.Len(uint(x.Gain)) + x.Shift; w > mostReciprocal && !n.wanting("gain") && !n.wanting("shift") {
+		l.add(Error, n.rng, Diagnostic{Summary: "The reciprocal of the norm is too wide", In: n.in, Value: fmt.Sprintf("gain %d << shift %d, %d bits", x.Gain, x.Shift, w),
+			Allowed: fmt.Sprintf("at most %d bits", mostReciprocal), Suggestion: fmt.Sprintf("use shift = %d", mostReciprocal-bits.Len(uint(x.Gain)))})
+	}
+	return x
+}
+
+// fitNorm refuses a norm where nothing can use it, or that does not fit the model.
+func (l *loader) fitNorm(n *node, ops []mapping.Op, x *arch.BankNorm) {
+	if x == nil || n == nil || n.wanting("channels") || n.wanting("of") {
+		return
+	}
+	for _, op := range ops {
+		for _, m := range op.Matrices {
+			if slices.Contains(x.Of, m.Name[strings.LastIndexByte(m.Name, '.')+1:]) && m.Out != x.Channels {
+				l.add(Error, n.at("channels"), Diagnostic{Summary: "The norm of the banks does not fit the model", In: n.in,
+					Value: fmt.Sprintf("%d", x.Channels), Allowed: fmt.Sprintf("%d, the outputs of %s", m.Out, m.Name), Suggestion: fmt.Sprintf("use %d", m.Out)})
+				return
+			}
+		}
+	}
 }
 
 // fitCells tells of more cells than a host can hold.
@@ -98,6 +139,7 @@ func (l *loader) fitModel(p, pim *node, prog *arch.Program, hw *arch.PIM) {
 		return 1, 1
 	})
 	l.fitCases(p, prog, inputs, hw.Crossbar.Rows)
+	l.fitNorm(pim.child("norm"), ops, hw.Bank.Norm)
 	for _, op := range ops {
 		for _, m := range op.Matrices {
 			whole = whole && m.In == op.Matrices[0].In

@@ -100,6 +100,9 @@ func (l *loader) pim(n *node) *arch.PIM {
 		l.add(Error, x.at("writable"), Diagnostic{Summary: "Only the crossbars of banks can be written", In: x.in, Value: "true",
 			Suggestion: fmt.Sprintf("describe banks (%s), or remove it", oneOf(bankAttrs))})
 	}
+	if norm := n.child("norm"); p.Bank == nil && norm != nil {
+		l.add(Error, norm.rng, Diagnostic{Summary: "Only banks have a norm", In: norm.in, Suggestion: fmt.Sprintf("describe banks (%s), or remove it", oneOf(bankAttrs))})
+	}
 	l.checkWithin(adc, "share", p.Crossbar.ADC.Share, x, "cols", cols)
 	l.checkWithin(adc, "rows", p.Crossbar.ADC.Rows, x, "rows", rows)
 	l.fitPIM(n, x, adc, p)

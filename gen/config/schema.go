@@ -163,6 +163,15 @@ var chipSpec = blockSpec{
 				{name: "buffer", kind: kindInt, min: 1, max: 65_536, hint: "int8 elements of a bank's global buffer"},
 			},
 			blocks: []blockSpec{{
+				name: "norm",
+				attrs: []attrSpec{
+					{name: "kind", kind: kindString, enum: []string{arch.RMS, arch.Layer}},
+					{name: "of", kind: kindStrings, enum: []string{"wo", "w2"}, required: true, hint: "projections whose results the banks normalise"},
+					{name: "channels", kind: kindInt, min: 1, max: 65_535, required: true, hint: "outputs of these projections"},
+					{name: "gain", kind: kindInt, min: 1, max: 8192, hint: "32 sqrt(channels) unless given, 32 for a norm with mean"},
+					{name: "shift", kind: kindInt, min: 1, max: 44, hint: "binary digits of the reciprocal"},
+				},
+			}, {
 				name: "crossbar",
 				attrs: []attrSpec{
 					{name: "rows", kind: kindInt, min: 1, max: 1024, required: true, hint: "more inputs: raise pim.row_blocks"},

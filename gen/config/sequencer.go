@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -48,6 +49,10 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	case p.Bank.Count > maxChipBanks:
 		lacks(chip.child("pim").at("banks"), "Too many banks for a sequencer", fmt.Sprint(p.Bank.Count), fmt.Sprintf("1 .. %d", maxChipBanks),
 			fmt.Sprintf("use %d banks of more tiles", maxChipBanks))
+	}
+	if p := c.PIM; p != nil && p.Bank != nil && p.Bank.Norm != nil {
+		lacks(chip.child("pim").child("norm").rng, "Whole chips have their norm in the vector unit", "norm of "+strings.Join(p.Bank.Norm.Of, ", "),
+			"", "remove it: the model adds projections to the residual stream before it takes the norm")
 	}
 	switch m := l.chosen; {
 	case m == nil:

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 
 	"ohmloom/gen/arch"
@@ -82,7 +83,46 @@ func (j *Job) Bank(name string) (rows [][]int8, m, s, bits int, activated bool) 
 
 // Projected is the input and the results of matrix name in a step of a bank's case.
 func (j *Job) Projected(t *model.Trace, name string) (in []int8, out []int16) {
-	return Projected(j.model, t, name)
+	in, out = Projected(j.model, t, name)
+	if j.Normalised(name) {
+		out = normalised(j.norm, out)
+	}
+	return in, out
+}
+
+// Normalised reports whether the banks take the norm of a matrix's results.
+func (j *Job) Normalised(name string) bool {
+	return j.norm != nil && slices.Contains(j.norm.Of, projectionOf(name))
+}
+
+// normalised is the norm of results: the model's arithmetic, or the same on D times the deviations
+// from the mean, whose squares sum to D times what the root is taken of.
+func normalised(n *arch.BankNorm, x []int16) []int16 {
+	y := make([]int16, len(x))
+	if n.Kind == arch.RMS {
+		c := model.Config{NormK: n.Gain, NormShift: n.Shift}
+		norms, _ := c.Norm(x)
+		for i, v := range norms {
+			y[i] = int16(v)
+		}
+		return y
+	}
+	sum, squares, d := int64(0), new(big.Int), int64(len(x))
+	for _, v := range x {
+		sum += int64(v)
+	}
+	for _, v := range x {
+		u := big.NewInt(d*int64(v) - sum)
+		squares.Add(squares, u.Mul(u, u))
+	}
+	root := squares.Sqrt(squares.Div(squares, big.NewInt(d))).Int64()
+	if root == 0 {
+		return y
+	}
+	for i, v := range x {
+		y[i] = int16(model.Sat8(model.RShift((d*int64(v)-sum)*(int64(n.Gain)<<n.Shift/root), n.Shift)))
+	}
+	return y
 }
 
 // bankCases is the settings that all matrices of the model run with: as described, ideal and

@@ -31,6 +31,7 @@ type Job struct {
 	model  *model.Model
 	golden *model.Golden   // or nil
 	engine *arch.Attention // whose shape is the model's, or nil
+	norm   *arch.BankNorm  // of the banks, or nil
 }
 
 // Requantised is the activation of a sum, int8.
@@ -83,6 +84,9 @@ func Load(c *arch.Chip, fsys fs.FS) (*Job, error) {
 	}
 	job := &Job{model: m}
 	banks := c.PIM != nil && c.PIM.Bank != nil
+	if banks {
+		job.norm = c.PIM.Bank.Norm
+	}
 	if !banks && (p.Tensor != "" || c.PIM != nil) {
 		if job.Matrix, err = m.Matrix(strings.TrimSuffix(p.Tensor, ".weight")); err != nil {
 			return nil, err
