@@ -50,6 +50,9 @@ func (b AttentionColumn) Beats(passes []Pass) [][]Beat {
 		elements(2, p.K, b.KVHeads)
 		elements(3, p.V, b.KVHeads)
 	}
+	if b.Dot > 0 {
+		in = append(in, nil)
+	}
 	return in
 }
 

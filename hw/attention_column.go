@@ -36,7 +36,8 @@ type AttentionColumn struct {
 	Context      int  // slots of the ring, 1..65536
 	Layers       int  // 1..1024
 	ConSmax      bool // weights by ConSmax instead of the softmax
-	Dot          int  // elements of a beat of the dot port, at most 1,024; 0: there is none
+	Dot          int  // elements of a beat of the dot port, at most Rows; 0: there is none
+	DotLength    int  // with it, the elements of a row, 1..65536
 
 	// What follows is loaded at power-on and not part of the structure; what is missing is zero.
 	Bias      [][]int16          // [Layers*Heads][Context] by distance, unit 1/32 bit
@@ -58,11 +59,11 @@ func (b AttentionColumn) bias() RelBias {
 }
 
 // tag says of a fold whether its sums are outputs, whether it is the last of its head, and
-// its last row that counts.
+// its last row that counts; with a dot port also, above these, whether they are its.
 func (b AttentionColumn) tagBits() int { return ir.ClogTwo(b.Rows) + 2 }
 
 func (b AttentionColumn) array() BufferedArray {
-	return BufferedArray{Rows: b.Rows, Cols: b.Cols, TagBits: b.tagBits()}
+	return BufferedArray{Rows: b.Rows, Cols: b.Cols, TagBits: b.tagBits() + min(b.Dot, 1)}
 }
 
 func (b AttentionColumn) Name() string {
@@ -71,7 +72,7 @@ func (b AttentionColumn) Name() string {
 		name += "_consmax"
 	}
 	if b.Dot > 0 {
-		name += fmt.Sprintf("_dot%d", b.Dot)
+		name += fmt.Sprintf("_dot%dof%d", b.Dot, b.DotLength)
 	}
 	return name
 }
@@ -85,7 +86,8 @@ func (b AttentionColumn) Check() error {
 		inRange("attention", "channels of a head", b.HeadChannels, 1, 128),
 		inRange("attention", "context", b.Context, 1, 65536),
 		inRange("attention", "layers", b.Layers, 1, 1024),
-		checkDot("attention", b.Dot, b.mostDot()))
+		checkDot("attention", b.Dot, b.mostDot()),
+		inRange("attention", "elements of a row for the output head", b.DotLength, min(b.Dot, 1), 65536))
 	if err == nil && b.Heads%b.KVHeads != 0 {
 		err = fmt.Errorf("attention: heads is %d, which is not a multiple of the %d KV heads", b.Heads, b.KVHeads)
 	}
@@ -102,7 +104,7 @@ func (b AttentionColumn) Streams() (in, out []Stream) {
 	in = []Stream{tokenStream(), element("q", "queries"), element("k", "keys of the token"), element("v", "values of the token")}
 	out = []Stream{element("y", "attention outputs")}
 	if b.Dot > 0 {
-		dot, sum := dotStreams(b.Dot)
+		dot, sum := b.dotStreams()
 		in, out = append(in, dot), append(out, sum)
 	}
 	return in, out
@@ -123,12 +125,6 @@ func (b AttentionColumn) Build(lib *Lib) *ir.Module {
 		c.feed()
 		c.drain()
 		c.outputs(take, out[0])
-		if b.Dot > 0 {
-			dot := input(m, in[4])
-			fire := dot.ready(m.K(1, 1))
-			product := m.DataReg("product", ir.Vec(b.Dot, 16)).Set(dot.fields[0].SExt(16).Mul(dot.fields[1].SExt(16)))
-			drive(m, out[1], m.Reg("product_valid", ir.Bits(1), 0).Set(fire), product.SumS(1, 32), m.DataReg("product_last", ir.Bits(1)).Set(dot.fields[2]))
-		}
 	})
 }
 
@@ -145,7 +141,8 @@ type columning struct {
 	softmax       *ir.Inst // of either kind
 	constants     *ir.Inst // of ConSmax, or nil
 	array, scale  *ir.Inst
-	repeats       *ir.Node // key folds less one
+	repeats       *ir.Node    // key folds less one
+	dots          *columnDots // nil: there is no dot port
 }
 
 // pass starts what works on a token.
@@ -161,7 +158,12 @@ func (c *columning) pass(token, k, v source) {
 		In("token_first", token.fields[0]).In("token_store", token.fields[1]).In("token_more", token.fields[2])
 	c.weigher()
 	// Both are idle while no pass is active; the table needs a cycle after a pass that stores.
-	c.begin = token.ready(c.active.Q.Not().And(m.OutOf(c.cache, "token_ready")).And(m.OutOf(c.biases, "token_ready")))
+	idle := c.active.Q.Not().And(m.OutOf(c.cache, "token_ready")).And(m.OutOf(c.biases, "token_ready")).Named("idle")
+	if c.Dot > 0 {
+		c.dotState(idle, token.valid)
+		idle = idle.And(c.dots.under.some().Not())
+	}
+	c.begin = token.ready(idle)
 	c.cache.In("token_valid", c.begin)
 	c.biases.In("token_valid", c.begin)
 	if c.constants != nil {
@@ -216,14 +218,22 @@ func (c *columning) feed() {
 	there := av.Q.Mux(m.OutOf(c.weights, "y_valid"), m.OutOf(c.replay, "y_valid")).Named("moving_there")
 	stays := from("a", "valid")
 	end := from("a", "end")
+	c.array = m.Instance("u_array", c.AttentionColumn.array().Build(c.lib))
+	ready := m.OutOf(c.array, "x_ready")
+	valid, data, last, tag := stays.And(there), from("a", "data"), from("a", "last"), av.Q.Cat(end, from("a", "row"))
+	if d := c.dots; d != nil {
+		c.dotBanks(ready)
+		dots := d.entering.Q
+		ready = ready.And(dots.Not())
+		valid, data, last = valid.Or(dots), dots.Mux(m.OutOf(d.rows, "element"), data), dots.Mux(d.last, last)
+		moving = dots.Mux(m.OutOf(d.vector, "element"), moving)
+		tag = dots.Mux(m.K(1, 1).Cat(m.K(2, 0), d.lastRow), m.K(1, 0).Cat(tag))
+	}
 	operand := moving
 	if c.Cols > 1 {
 		operand = moving.Join(m.K(8, 0).Splat(c.Cols - 1))
 	}
-	c.array = m.Instance("u_array", c.AttentionColumn.array().Build(c.lib)).
-		In("x_valid", stays.And(there)).In("x_a", from("a", "data")).In("x_b", operand).
-		In("x_last", from("a", "last")).In("x_tag", av.Q.Cat(end, from("a", "row")))
-	ready := m.OutOf(c.array, "x_ready")
+	c.array.In("x_valid", valid).In("x_a", data).In("x_b", operand).In("x_last", last).In("x_tag", tag)
 	fire := ready.And(stays).And(there).Named("feeds")
 	c.cache.In("keys_ready", fire.And(av.Q.Not())).In("values_ready", fire.And(av.Q))
 	c.replay.In("y_ready", fire.And(av.Q.Not()))
@@ -253,7 +263,11 @@ func (c *columning) drain() {
 	last := end.And(row.Q.Eq(lastRow)).Named("head_drained")
 
 	bias := m.OutOf(c.biases, "y_bias").SExt(scoreBits).ShlK(columnScoreShift)
-	score := valid.And(counts).And(outputs.Not()).And(m.OutOf(c.biases, "y_valid")).Named("score")
+	attends := valid
+	if c.dots != nil {
+		attends = c.dotSums(valid, tag.Bit(rb+2), counts, acc, row.Q)
+	}
+	score := attends.And(counts).And(outputs.Not()).And(m.OutOf(c.biases, "y_valid")).Named("score")
 	c.softmax.In("x_valid", score).In("x_score", acc.Trunc(scoreBits).Add(bias)).
 		In("x_mask", m.K(1, 1)).In("x_last", last)
 	c.weights.In("x_valid", m.OutOf(c.softmax, "y_valid")).In("x_data", m.OutOf(c.softmax, "y_e")).
@@ -263,13 +277,13 @@ func (c *columning) drain() {
 	c.biases.In("y_ready", scored)
 
 	norm := Normalise{Lanes: 1, AccBits: 32, Shift: columnOutShift}
-	output := valid.And(counts).And(outputs).Named("output")
+	output := attends.And(counts).And(outputs).Named("output")
 	c.scale = m.Instance("u_normalise", norm.Build(c.lib)).
 		In("x_valid", output).In("x_acc", acc).In("x_last", last).
 		In("r_valid", m.OutOf(c.softmax, "z_valid")).In("r_r", m.OutOf(c.softmax, "z_r"))
 	c.softmax.In("z_ready", m.OutOf(c.scale, "r_ready"))
 
-	take := counts.Not().Or(scored).Or(output.And(m.OutOf(c.scale, "x_ready"))).Named("row_taken")
+	take := attends.Not().Or(counts.Not()).Or(scored).Or(output.And(m.OutOf(c.scale, "x_ready"))).Named("row_taken")
 	c.array.In("y_ready", take)
 	wraps := row.Q.EqK(uint64(c.Rows - 1))
 	row.SetEn(valid.And(take), wraps.Mux(m.K(rb, 0), row.Q.AddK(1)))

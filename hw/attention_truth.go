@@ -76,6 +76,9 @@ func (b AttentionColumn) Arithmetic(in [][]Beat) [][]Beat {
 			}
 		}
 	}
+	if b.Dot > 0 {
+		return [][]Beat{y, dotProducts(in[4])}
+	}
 	return [][]Beat{y}
 }
 
@@ -108,7 +111,8 @@ func (b AttentionColumn) PassCycles(cnt int) int {
 	return b.passRecurrence(cnt)
 }
 
-// Cycles adds up the passes; one that only stores takes 1 + KVHeads * HeadChannels.
+// Cycles adds up the passes; one that only stores takes 1 + KVHeads * HeadChannels. Groups of rows
+// at the dot port come when all passes are over.
 func (b AttentionColumn) Cycles(in [][]Beat) int {
 	at := position{context: b.Context, layers: b.Layers}
 	now, end := 0, 0
@@ -120,6 +124,9 @@ func (b AttentionColumn) Cycles(in [][]Beat) int {
 		}
 		now += b.PassCycles(at.cnt)
 		end = now
+	}
+	if b.Dot > 0 {
+		end = max(end, b.dotCycles(in[4], now)+1)
 	}
 	return end
 }
@@ -134,13 +141,20 @@ func randomAttentionColumn(r *rand.Rand) Block {
 	if r.Intn(3) > 0 {
 		b.Bias = randomBias(r, b.Layers*b.Heads, b.Context)
 	}
+	if r.Intn(2) == 0 {
+		b.Dot, b.DotLength = 1+r.Intn(b.mostDot()), oddSize(r, 20)
+	}
 	return b
 }
 
 func attentionColumnWork(r *rand.Rand, blk Block, extreme bool) [][]Beat {
 	b := blk.(AttentionColumn)
 	tokens := tokenWork(r, 1+r.Intn(b.Context+4), b.Layers)
-	return append([][]Beat{tokens}, attentionWork(r, tokens, b.Heads, b.KVHeads, b.HeadChannels, extreme)...)
+	in := append([][]Beat{tokens}, attentionWork(r, tokens, b.Heads, b.KVHeads, b.HeadChannels, extreme)...)
+	if b.Dot > 0 {
+		in = append(in, b.randomTables(r, extreme))
+	}
+	return in
 }
 
 // attentionWork is q, k and v for passes: like activations, or extreme: all of a head the

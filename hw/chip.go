@@ -375,7 +375,12 @@ func (c *chipping) attention(in, out []Stream) {
 	m := c.m
 	engineIn, engineOut := c.Attention.Streams()
 	engine := m.Instance("u_attention", c.Engine().Build(c.lib))
-	c.join(c.outputs, "dot", engine, "dot", "row", "y", "last")
+	streams, _ := c.Engine().Streams()
+	var fields []string
+	for _, f := range streams[len(streams)-1].Fields {
+		fields = append(fields, f.Name)
+	}
+	c.join(c.outputs, "dot", engine, "dot", fields...)
 	for _, port := range []string{"valid", "sum", "last"} { // always taken
 		c.outputs.In("sum_"+port, m.OutOf(engine, "sum_"+port))
 	}

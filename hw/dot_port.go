@@ -21,7 +21,8 @@ type dotEngine interface {
 	// when the last of them moves on, from the given cycle on at the earliest, and when each row's
 	// product is there.
 	dotRun(rows timed, n, beats, from int) (moved int, sums []int)
-	// dotTime is the cycles from the first of these beats to the last product, both included, when rows always lie ready.
+	// dotTime is the cycles from the first of these beats to the last product, both included, when
+	// rows always lie ready.
 	dotTime(n, beats int) int
 }
 
@@ -63,6 +64,12 @@ func dotStreams(lanes int) (dot, sum Stream) {
 		{"last", ir.Bits(1), false, "1 in the last part of a row's product"},
 	}}
 	return dot, sum
+}
+
+// tailed is stream dot for an engine that must know where a table ends.
+func tailed(dot Stream) Stream {
+	dot.Fields = append(dot.Fields, Field{"tail", ir.Bits(1), false, "1 in the last beat of the last row"})
+	return dot
 }
 
 // dotProduct is the scalar product of a beat of stream dot.
@@ -113,14 +120,6 @@ func (b SpreadSide) withDot(lanes, _ int) AttentionEngine { b.Dot = lanes; retur
 func (b SpreadSide) mostDot() int                         { return min(b.Engines*b.Part.mostDot(), mostDotLanes) }
 func (b SpreadSide) dotRows() int                         { return b.dotLatency() }
 func (b SpreadSide) dotLatency() int                      { return b.engine().dotLatency() + b.treeStages() }
-
-func (b AttentionColumn) withDot(lanes, _ int) AttentionEngine { b.Dot = lanes; return b }
-func (b AttentionColumn) mostDot() int                         { return mostDotLanes }
-func (b AttentionColumn) dotRows() int                         { return 1 }
-func (b AttentionColumn) dotRun(rows timed, n, beats, from int) (moved int, sums []int) {
-	return dotAtOnce(rows, n, beats, from, 1)
-}
-func (b AttentionColumn) dotTime(n, beats int) int { return n*beats + 2 }
 
 // dotCols is the columns whose multipliers the dot port uses.
 func (b Spread) dotCols() int { return ceilDiv(b.Dot, b.Rows) }

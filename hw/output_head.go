@@ -16,7 +16,8 @@ import (
 // when the last beat of rows for the y before has moved on. What y has beyond the end is not
 // looked at, and so what rows has there neither. Up to 2 beats of rows are taken ahead of y.
 //
-// Stream dot offers each beat of rows beside that of y, with last = 1 in the last of a row; stream
+// Stream dot offers each beat of rows beside that of y, with last = 1 in the last of a row and tail
+// = 1 in the last of all; stream
 // sum takes what adds up to the products, any number of parts a row, last = 1 in the last. Sums of
 // a row are taken from the cycle after its first beat of dot on, and then always: logits have room.
 //
@@ -47,7 +48,7 @@ func (b OutputHead) Streams() (in, out []Stream) {
 	logit := Stream{Name: "logit", Doc: "logits, row after row", Fields: []Field{{"logit", ir.Bits(32), true, "int32"}}}
 	dot, sum := dotStreams(b.Lanes)
 	sum.Fixed = false
-	return []Stream{{Name: "y", Fields: data, Doc: "norms"}, {Name: "rows", Fields: data, Doc: "rows of the embedding table"}, sum}, []Stream{logit, dot}
+	return []Stream{{Name: "y", Fields: data, Doc: "norms"}, {Name: "rows", Fields: data, Doc: "rows of the embedding table"}, sum}, []Stream{logit, tailed(dot)}
 }
 
 func (b OutputHead) Build(lib *Lib) *ir.Module {
@@ -82,7 +83,8 @@ func (b OutputHead) Build(lib *Lib) *ir.Module {
 			In("we", fire).In("waddr", waddr).In("wdata", data).In("re", moves).In("raddr", raddr)
 		mark := func(name string, v *ir.Node) *ir.Node { return m.DataReg(name, v.Type).SetEn(give, v) }
 		first, last := mark("first_offered", begins.Q), mark("last_offered", rowEnds)
-		drive(m, out[1], offered.Q, mark("row_offered", rows.fields[0]), m.OutOf(mem, "rdata"), last)
+		tail := mark("tail_offered", rowEnds.And(lastRow))
+		drive(m, out[1], offered.Q, mark("row_offered", rows.fields[0]), m.OutOf(mem, "rdata"), last, tail)
 
 		// What comes back. A logit has room, because its row began with it.
 		due := newCredit(m, "due", b.Ahead, 0)
@@ -118,7 +120,7 @@ func (b OutputHead) Arithmetic(in [][]Beat) [][]Beat {
 			for beat, from := range in[1][(i*b.Rows+v)*n:][:n] {
 				part := make([]int64, b.Lanes)
 				copy(part, y[beat*b.Lanes:])
-				dots = append(dots, Beat{from[0], words(part, 8), flag(beat == n-1)})
+				dots = append(dots, Beat{from[0], words(part, 8), flag(beat == n-1), flag(beat == n-1 && v == b.Rows-1)})
 			}
 		}
 	}
