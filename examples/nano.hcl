@@ -17,7 +17,8 @@ chip "nano" {
   sequencer {
     words      = 64 # instructions
     buffers    = 7  # vectors on their way between units
-    head_lanes = 64 # elements of the embedding table that the output head takes in a cycle
+    # Elements of the embedding table that the output head takes in a cycle, on the attention array.
+    head_lanes = min(64, var.decode == "column" ? var.array : var.array * var.array)
   }
 
   host { # the chip's ports: AXI4-Lite registers and an AXI4 master

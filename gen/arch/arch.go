@@ -73,7 +73,7 @@ type Attention struct {
 type Sequencer struct {
 	Words     int // instructions of the program memory, 1 .. 4,096; default 256
 	Buffers   int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
-	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024, in spread mode at most Rows x Cols; 0: PIM.Lanes, or what the array multiplies
+	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024, at most Rows x Cols of the array, in column mode Rows; 0: PIM.Lanes, or what the array multiplies
 
 	// PrefillBlock is how many tokens of a prompt go through the chip side by side, 1 .. 16; 1: one
 	// after the other.

@@ -205,7 +205,7 @@ var chipSpec = blockSpec{
 				{name: "words", kind: kindInt, min: 1, max: 4096, hint: "instructions of the program memory"},
 				{name: "buffers", kind: kindInt, min: 1, max: 32, hint: "vectors on their way between units"},
 				{name: "prefill_block", kind: kindInt, min: 1, max: 16, hint: "tokens of a prompt that go through the chip side by side"},
-				{name: "head_lanes", kind: kindInt, min: 1, max: 1024, hint: "elements of the embedding table that the output head takes in a cycle; what the attention array multiplies of pim.lanes unless given"},
+				{name: "head_lanes", kind: kindInt, min: 1, max: maxHeadLanes, hint: "elements of the embedding table that the output head takes in a cycle; what the attention array multiplies of pim.lanes unless given"},
 			},
 		},
 		{

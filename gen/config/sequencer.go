@@ -37,9 +37,9 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	case a.Decode == "":
 		lacks(chip.child("attention").rng, "A whole chip needs a decode engine", "a bare array", `decode = "column" or decode = "spread"`, `add decode = "spread"`)
 	}
-	if a := c.Attention; a != nil && a.Decode == arch.Spread && s.HeadLanes > a.Rows*a.Cols {
+	if most, of := headLanesBound(c.Attention); s.HeadLanes > most {
 		lacks(n.at("head_lanes"), "The attention array does not multiply as many elements for the output head", fmt.Sprint(s.HeadLanes),
-			fmt.Sprintf("1 .. %d, rows x cols of the array", a.Rows*a.Cols), fmt.Sprintf("use head_lanes = %d, or make the array larger", a.Rows*a.Cols))
+			fmt.Sprintf("1 .. %d, %s", most, of), fmt.Sprintf("use head_lanes = %d, or make the array larger", most))
 	}
 	switch p := c.PIM; {
 	case p == nil:
@@ -66,8 +66,21 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 	return s
 }
 
+// headLanesBound is the most elements that the array multiplies for the output head in a cycle, and
+// what they are; a column has no more work than its rows.
+func headLanesBound(a *arch.Attention) (most int, of string) {
+	switch {
+	case a != nil && a.Decode == arch.Spread:
+		return min(a.Rows*a.Cols, maxHeadLanes), "rows x cols of the array"
+	case a != nil && a.Decode == arch.Column:
+		return a.Rows, "the rows of the array's one column that has work"
+	}
+	return maxHeadLanes, ""
+}
+
 // Most banks and rows of the embedding table that instructions can name.
 const (
 	maxChipBanks = 16
 	maxChipVocab = 65_536
+	maxHeadLanes = 1024
 )
