@@ -206,7 +206,7 @@ func (b Chip) LoadCycles() int {
 func (b Chip) randomRows(r *rand.Rand, most int) []Beat {
 	n := b.bank(0).writer().RowBeats()
 	var beats []Beat
-	for range r.Intn(most) {
+	for range 1 + r.Intn(most) {
 		bank := r.Intn(b.Banks)
 		said := bank
 		if absent := 1<<b.bankField().Type.W - 1; absent >= b.Banks && r.Intn(4) == 0 {
