@@ -9,6 +9,7 @@ model = "models/nano.safetensors"
 variable "decode" { default = "spread" } # --var decode=column
 variable "bus" { default = 512 }         # bits of the AXI4 memory port: a row of the table in a beat
 variable "kv_port" { default = null }    # --var kv_port=64: keys and values in memory, over a port of so many bytes
+variable "writable" { default = false }  # true: weights come in through the chip's port
 variable "array" { default = 8 }         # PEs of the attention array each way
 
 chip "nano" {
@@ -34,6 +35,8 @@ chip "nano" {
     crossbar {
       rows = 64
       cols = 64
+
+      writable = var.writable
 
       adc {
         bits  = 8 # 2^7 - 1 = 127 >= 64 rows: lossless

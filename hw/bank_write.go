@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"slices"
 
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 	"ohmloom/ir/bits"
 )
@@ -232,11 +233,15 @@ func (b Bank) Written(rows []Beat) (Bank, []Beat) {
 		cells = writtenTables{}
 	}
 	for pe, s := range states {
+		s.t.Rewritten()
 		cells[pe] = s.t
 	}
 	b.cells = cells
 	return b, told
 }
+
+// Programmed is the tables of a PE that rows were written into, or nil.
+func (b Bank) Programmed(pe int) *device.Tables { return b.cells[pe] }
 
 // rowsCycles is the time of operations and of rows that come to what told says, when all are
 // offered from the start. A row that waits lets no operation begin; an operation that works is

@@ -3,6 +3,7 @@ package hw
 import (
 	"math/rand"
 
+	"ohmloom/hw/device"
 	"ohmloom/ir"
 )
 
@@ -162,6 +163,9 @@ func (b Chip) Written(rows []Beat) (Chip, []Beat) {
 	}
 	return b, told
 }
+
+// Programmed is the tables of a PE of a bank that rows were written into, or nil.
+func (b Chip) Programmed(bank, pe int) *device.Tables { return b.bank(bank).Programmed(pe) }
 
 // WriteCycles is the time of rows of weights that come to what told says, while nothing runs:
 // a row's beats follow those of the one before when its bank takes them, and banks tell in the

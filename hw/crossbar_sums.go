@@ -172,7 +172,7 @@ func (b Crossbar) image(prefix string, t *device.Tables) *ir.Image {
 		put(tableForm, []uint64{b.form()})
 	}
 	if b.Writable {
-		b.writeTables(img, prefix)
+		b.writeTables(put)
 	}
 	return img
 }

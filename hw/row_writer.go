@@ -137,8 +137,8 @@ func (s *cellState) writeStep(row, step int, weights []int) (pulses, bad int) {
 	return pulses, bad
 }
 
-// writeTables adds to img what pairs conduct when they are written, and the pulses that takes.
-func (b Crossbar) writeTables(img *ir.Image, prefix string) {
+// writeTables puts what pairs conduct when they are written, and the pulses that takes.
+func (b Crossbar) writeTables(put func(table string, data []uint64)) {
 	cells := b.writtenCells()
 	a := b.Converters()
 	table := make([]uint64, b.Rows*b.Steps()*4*a)
@@ -153,7 +153,7 @@ func (b Crossbar) writeTables(img *ir.Image, prefix string) {
 		}
 	}
 	if b.spec().Frac() > 0 {
-		img.Data[prefix+"."+tableDevice] = table
+		put(tableDevice, table)
 	}
-	img.Data[prefix+"."+tablePulses] = pulses
+	put(tablePulses, pulses)
 }

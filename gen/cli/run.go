@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,10 @@ import (
 	"ohmloom/gen/registers/driver"
 	"ohmloom/gen/report"
 	"ohmloom/hw"
+	"ohmloom/ir"
+	"ohmloom/verify"
 	"ohmloom/verify/axi"
+	"ohmloom/verify/host"
 )
 
 // runResult is what run --json prints.
@@ -43,6 +47,17 @@ type runResult struct {
 	Slid        bool    `json:"window_slid"` // the text is longer than the context
 	Interrupted bool    `json:"interrupted"`
 	Parts       []part  `json:"parts"`
+
+	Written *writtenWeights `json:"written,omitempty"` // of a chip with writable crossbars
+}
+
+// writtenWeights is the weights' way through the chip's port.
+type writtenWeights struct {
+	Rows    int     `json:"rows"`
+	Failed  int     `json:"rows_failed"` // with pairs that would not verify
+	Pulses  int     `json:"pulses"`
+	Cycles  int     `json:"cycles"`
+	Seconds float64 `json:"s"` // at the chip's clock
 }
 
 // part is the share of the cycles in which a part of the chip worked.
@@ -88,7 +103,8 @@ embedding table and, where they are not on the chip, keys and values, and regist
 arithmetic (no hardware: what the model computes, with the description's device effects). Every
 token is compared with that arithmetic, with --check=all every vector between the units and every
 logit too; at the first difference the command ends with exit code 1. Text longer than the
-model's context goes on with a window that slides. An interrupt keeps what was written.` + jsonHelp(runResult{}),
+model's context goes on with a window that slides. A chip with writable crossbars comes up without
+weights and gets them through its port before the prompt. An interrupt keeps what was written.` + jsonHelp(runResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.valid(); err != nil {
@@ -295,8 +311,13 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 	}
 	defer closeEngines(list)
 	top := t.p.Ports()
-	if err := list[0].Power(t.f.seed, withoutProgram(top).Image(tile.Design.Top.Name)); err != nil {
+	if err := list[0].Power(t.f.seed, empty(top).Image(tile.Design.Top.Name)); err != nil {
 		return err
+	}
+	if t.p.Writable() {
+		if err := t.writeWeights(ctx, list[0], tile.Design.Top); err != nil {
+			return err
+		}
 	}
 	var chip *ports
 	opt := portOptions{latency: t.f.latency}
@@ -340,9 +361,41 @@ func (t *writing) observe(cycle int, running bool, p *probes, output func(port s
 	return nil
 }
 
-// withoutProgram is what is there at power-on: the program comes over the memory port.
-func withoutProgram(b hw.ChipTop) hw.ChipTop {
+// writeWeights gives the weights to a chip that has none, through its port.
+func (t *writing) writeWeights(ctx context.Context, e verify.Engine, top *ir.Module) error {
+	want := t.p.Told()
+	bar := t.app.progress(fmt.Sprintf("writing %d rows of weights", len(want)), 1)
+	bar.set(0)
+	rows, cycles, err := host.Write(ctx, e, top, t.p.Rows(), len(want))
+	bar.done()
+	if err != nil {
+		return err
+	}
+	w := &writtenWeights{Rows: len(rows), Cycles: cycles, Seconds: float64(cycles) / (t.res.ClockMHz * 1e6)}
+	t.res.Written = w
+	for i, row := range rows {
+		if t.f.check != checkOff && !reflect.DeepEqual(row, want[i]) {
+			return failed("row %d of the weights came to %v, the arithmetic says %v (bank, row and column of tiles, PE, row, error, pairs that failed, pulses)", i, row, want[i])
+		}
+		w.Pulses += int(row[7][0])
+		if row[5][0] == hw.RowVerified {
+			continue
+		}
+		if w.Failed++; w.Failed == 1 {
+			t.app.warn("bank %d, tile %d,%d, PE %d, row %d: %s (%d pairs); the text is that of what the cells hold", row[0][0], row[1][0], row[2][0], row[3][0], row[4][0],
+				hw.RowErrors[row[5][0]], row[6][0])
+		}
+	}
+	return nil
+}
+
+// empty is what is there at power-on: the program comes over the memory port, and the weights of
+// writable crossbars come in rows.
+func empty(b hw.ChipTop) hw.ChipTop {
 	b.Chip.Program = nil
+	if b.Chip.Bank.Crossbar.Writable {
+		b.Chip = b.Chip.Blank()
+	}
 	return b
 }
 
@@ -415,6 +468,10 @@ func (t *writing) summary() {
 	}
 	if n := len(r.Cycles); n > 1 {
 		a.note("%d cycles a token after it: %.4g tokens/s at %g MHz", (t.last-r.Prefill)/(n-1), r.Rate, r.ClockMHz)
+	}
+	if w := r.Written; w != nil {
+		a.note("weights written before it through the chip's port: %d rows in %d cycles, %.3g s at %g MHz, %d pulses; %d rows did not verify",
+			w.Rows, w.Cycles, w.Seconds, r.ClockMHz, w.Pulses, w.Failed)
 	}
 	for _, p := range r.Parts {
 		a.note("  %-24s works %5.1f %% of the time", p.Name, 100*p.Share)

@@ -209,7 +209,7 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 		if j.whole == nil {
 			return tile, nil, nil
 		}
-		return tile, withoutProgram(j.whole.p.Ports()).Image(tile.Design.Top.Name), nil
+		return tile, empty(j.whole.p.Ports()).Image(tile.Design.Top.Name), nil
 	}
 	switch pim := tile.Block.PIM; {
 	case job != nil:

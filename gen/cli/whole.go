@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"ohmloom/gen/compile"
 	"ohmloom/gen/model"
 	"ohmloom/gen/registers/driver"
 	"ohmloom/verify"
+	"ohmloom/verify/host"
 )
 
 // checkpoint is the model to run on the whole chip of d: the file named, else that of the
@@ -130,9 +132,19 @@ func (a *app) golden(d *description, file string) (*model.Golden, error) {
 // Both ports are held to the protocol.
 func (b *bench) texts(ctx context.Context, e verify.Engine, j *wholeJob) error {
 	top, image, loc := j.p.Ports(), j.p.Memory(), b.tile.Design.Top.Loc
-	for i, t := range j.texts {
-		if err := e.Power(b.seed, b.img); err != nil {
+	if err := e.Power(b.seed, b.img); err != nil {
+		return err
+	}
+	if j.p.Writable() {
+		if err := b.weights(ctx, e, j.p); err != nil {
 			return err
+		}
+	}
+	for i, t := range j.texts {
+		if i > 0 && !j.p.Writable() { // what is written stays
+			if err := e.Power(b.seed, b.img); err != nil {
+				return err
+			}
 		}
 		opt := portOptions{latency: defaultLatency, monitors: true}
 		if i > 0 {
@@ -187,5 +199,25 @@ func (b *bench) timed(e verify.Engine, chip *ports, j *wholeJob, t wholeText) er
 	}
 	in, _ := j.p.Beats(t.cmd, t.prompt, t.tokens)
 	b.book(e, fmt.Sprintf("prompt and %d tokens", len(t.tokens)), int(measured), j.p.Chip.CyclesBehind(latency, in))
+	return nil
+}
+
+// weights gives a chip that comes up without weights those of its model, through its port, and holds
+// what it tells of the rows, and the time, against arithmetic and formula.
+func (b *bench) weights(ctx context.Context, e verify.Engine, p *compile.Compiled) error {
+	const name = "weights"
+	top, want := b.tile.Design.Top, p.Told()
+	rows, cycles, err := host.Write(ctx, e, top, p.Rows(), len(want))
+	if err != nil {
+		b.fault(e, name, err)
+		return errFault
+	}
+	b.cycles += cycles
+	b.book(e, name, cycles, p.Chip.WriteCycles(want))
+	for i := range want {
+		if got := rows[i]; !reflect.DeepEqual(got, want[i]) {
+			b.differ(e, top.Loc, int64(got[5][0]), int64(want[i][5][0]), "row %d of the weights: %v, want %v", i, got, want[i])
+		}
+	}
 	return nil
 }

@@ -24,6 +24,9 @@ type Compiled struct {
 
 	arch          *arch.Chip
 	layers, vocab int
+
+	rows, told []hw.Beat // of a writable chip
+	written    hw.Chip
 }
 
 // Compile puts m on the chip that c describes. What does not fit is an error that says what

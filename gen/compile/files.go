@@ -12,13 +12,17 @@ type File struct {
 }
 
 // Files are the program with its machine code, the place of every block of every matrix, and the
-// memory image.
+// memory image; and of a writable chip the programming image, a line a beat of its stream weights.
 func (p *Compiled) Files() []File {
-	return []File{
+	files := []File{
 		{"program.lst", "program", []byte(p.Program.Listing())},
 		{"placement.tsv", "documentation", p.placement()},
 		{"memory.img", "memory", p.Memory().Data},
 	}
+	if p.Writable() {
+		files = append(files, File{"weights.hex", "memory", p.weights()})
+	}
+	return files
 }
 
 func (p *Compiled) placement() []byte {

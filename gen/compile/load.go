@@ -39,12 +39,14 @@ func (p *Compiled) Row(token int) []hw.Beat {
 
 // Projector is the arithmetic of the chip's crossbars: exact products where they lose nothing,
 // else those of package device with the description's effects, each matrix cut into blocks as
-// the plan has it. Products of a matrix are counted from the first on, which numbers read noise.
+// the plan has it; where crossbars are writable, of what conducts when the weights were written
+// into crossbars without any. Products of a matrix are counted from the first on, which numbers read noise.
 // Errors are those of device.Make.
 func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
 	if p.Exact() {
 		return model.Project, nil
 	}
+	written, _ := p.Written()
 	arrays := map[string]*array{}
 	for _, op := range p.Plan.Ops {
 		for i, m := range op.Matrices {
@@ -52,9 +54,12 @@ func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
 			for rb, row := range op.PE[i] {
 				var tables []*device.Tables
 				for cb, pe := range row {
-					t, err := p.tables(ctx, m.Name, rb, cb, uint64(op.Bank*p.Plan.Chip.BankPEs()+pe))
-					if err != nil {
-						return nil, fmt.Errorf("%s: %w", m.Name, err)
+					t := written.Programmed(op.Bank, pe)
+					if t == nil {
+						var err error
+						if t, err = p.tables(ctx, m.Name, rb, cb, uint64(op.Bank*p.Plan.Chip.BankPEs()+pe)); err != nil {
+							return nil, fmt.Errorf("%s: %w", m.Name, err)
+						}
 					}
 					tables = append(tables, t)
 				}
@@ -69,6 +74,11 @@ func (p *Compiled) Projector(ctx context.Context) (model.Projector, error) {
 // Exact reports whether every conversion gives the sum of its rows.
 func (p *Compiled) Exact() bool {
 	x := p.Chip.Bank.Crossbar
+	if x.Writable && x.Yield < 1 { // some pairs may keep what they conduct
+		if _, failed := p.Written(); failed > 0 {
+			return false
+		}
+	}
 	return x.Effects.Ideal() && !x.Effects.Separate && (x.Step == hw.StepIdeal || x.Step == hw.StepClip && 1<<(x.Bits-1)-1 >= x.Active)
 }
 

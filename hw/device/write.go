@@ -16,6 +16,9 @@ type Cells struct {
 	Pulses                       []uint8 // 1 .. NeverSwitches, by which both cells of a pair have switched
 }
 
+// Rewritten must be called when Pos and Neg were changed, before Multiply.
+func (t *Tables) Rewritten() { t.fast = newFast(t) }
+
 // MakeCells draws the cells of crossbar id, the same as Make does. A pulse switches a pair with
 // probability yield, 0 to 1, independently of those before (stochastic switching: S. Yu et al.,
 // Stochastic learning in oxide binary synaptic device for neuromorphic computing, Frontiers in

@@ -54,6 +54,38 @@ func New(e verify.Engine, top *ir.Module, row func(row int) []drive.Beat) (*Host
 	return &Host{Row: row, live: live}, nil
 }
 
+// Write resets a chip whose crossbars are writable, gives it rows of weights and takes what it tells of
+// each; told is how many there are. What is written stays written. It takes cycles cycles after the reset.
+func Write(ctx context.Context, e verify.Engine, top *ir.Module, rows []drive.Beat, told int) (written []drive.Beat, cycles int, err error) {
+	live, err := drive.NewLive(e, top, []string{"weights"}, []string{"written"})
+	if err == nil {
+		err = live.Push("weights", rows...)
+	}
+	for idle := 0; err == nil && len(written) < told; {
+		if live.Cycle()&0xff == 0 && ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		var moved bool
+		if moved, err = live.Step(); err != nil {
+			return nil, 0, fmt.Errorf("cycle %d: %w", live.Cycle(), err)
+		}
+		if idle++; moved {
+			idle = 0
+		}
+		if idle >= maxIdle {
+			return nil, 0, fmt.Errorf("cycle %d: nothing moved at the chip's border for %d cycles; waiting for row %d of %d to be written", live.Cycle(), idle, len(written), told)
+		}
+		written = append(written, live.Take("written")...)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return written, live.Cycle(), nil
+}
+
+// maxIdle is MaxIdle where none is given.
+const maxIdle = 1_000_000
+
 // Run begins a run with a beat of cmd, feeds the prompt, and calls wrote for every token as it
 // comes, until the run has ended. An error of wrote or Observe, or the end of ctx, ends it at once
 // and is returned; so is a chip that does not move for MaxIdle cycles.
@@ -72,7 +104,7 @@ func (h *Host) Run(ctx context.Context, cmd drive.Beat, prompt []int, wrote func
 	}
 	idle, most := 0, h.MaxIdle
 	if most == 0 {
-		most = 1_000_000
+		most = maxIdle
 	}
 	for {
 		if h.live.Cycle()&0xff == 0 && ctx.Err() != nil {
