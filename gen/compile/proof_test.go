@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -83,8 +84,18 @@ func text(t *testing.T, engine string, c *arch.Chip, p *compile.Compiled, cmd co
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if err := e.Power(5, p.Chip.Image(tile.Design.Top.Name)); err != nil {
+	chip := p.Chip
+	if p.Writable() {
+		chip = chip.Blank()
+	}
+	if err := e.Power(5, chip.Image(tile.Design.Top.Name)); err != nil {
 		t.Fatal(err)
+	}
+	if p.Writable() {
+		told, _, err := host.Write(t.Context(), e, tile.Design.Top, p.Rows(), len(p.Told()))
+		if err != nil || !reflect.DeepEqual(told, p.Told()) {
+			t.Fatalf("%s: %v, and rows of weights came to something else than in the arithmetic", engine, err)
+		}
 	}
 	h, err := host.New(e, tile.Design.Top, p.Row)
 	if err != nil {
@@ -264,6 +275,25 @@ func TestDeviceEffectsGiveTheSameTextInVerilog(t *testing.T) {
 		if got := text(t, "verilated", c, p, cmd, g.PromptTokens, 2); !slices.Equal(got, want) {
 			t.Errorf("%v: writes %q, the arithmetic %q", vars, m.Decode(got), m.Decode(want))
 		}
+	}
+}
+
+// Weights that came in through the chip's port, some into stuck cells and some with too few pulses,
+// give the same text in the arithmetic and in the hardware.
+func TestWrittenWeightsGiveTheSameTextInGoAndInHardware(t *testing.T) {
+	nightly(t)
+	m, g := opened(t, "nano")
+	cmd := compile.Command{Tokens: 4, InverseTemp: 16, Seed: 9}
+	c := described(t, examples+"nano.hcl", map[string]string{"writable": "true"})
+	c.PIM.Crossbar.Effects.Variation, c.PIM.Crossbar.Effects.StuckOff = 0.2, 0.02
+	c.PIM.Crossbar.Write.Yield, c.PIM.Crossbar.Write.Pulses = 0.8, 3
+	p := compiled(t, c, m)
+	if _, failed := p.Written(); failed == 0 {
+		t.Error("every row verified")
+	}
+	want := arithmetic(t, p, cmd, g.PromptTokens[:4])
+	if got := text(t, "gosim", c, p, cmd, g.PromptTokens[:4], 0); !slices.Equal(got, want) {
+		t.Errorf("writes %q, the arithmetic %q", m.Decode(got), m.Decode(want))
 	}
 }
 
