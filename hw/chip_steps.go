@@ -1,7 +1,5 @@
 package hw
 
-import "ohmloom/hw/isa"
-
 // ChipStep is an instruction that gave a result.
 type ChipStep struct {
 	Op   int // Load, Norm, Add, Project, Attend, Head or Emit of package isa
@@ -35,17 +33,6 @@ func (b Chip) Steps(prompt, tokens int, c Conditions) []ChipStep {
 	s.exec, s.ends, s.most = t.exec, t.ends, 1<<62
 	s.run(c.command(tokens, true))
 	return t.steps
-}
-
-// TokenSteps are the steps of the last token that a run wrote, and the cycle
-// in which the one before was given, or -1.
-func TokenSteps(steps []ChipStep) (last []ChipStep, before int) {
-	for i := len(steps) - 2; i >= 0; i-- {
-		if steps[i].Op == isa.Emit {
-			return steps[i+1:], steps[i].Last
-		}
-	}
-	return steps, -1
 }
 
 // behind puts a memory of fixed latency there.

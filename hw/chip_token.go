@@ -11,7 +11,8 @@ type TokenTime struct {
 	Cycles int // from the cycle in which the token before went out to the one in which it does
 	Serial int // what they would be if each instruction began when the one before had given its last result
 	Bound  TokenBound
-	Busy   []Busy // of the Cycles
+	Busy   []Busy     // of the Cycles
+	Steps  []ChipStep // the instructions that gave a result, counted from the cycle in which the token before went out
 }
 
 // Busy is a stretch of time in which a unit works on an instruction. Cycles are counted from the
@@ -51,6 +52,12 @@ func (b Chip) TokenTime(slots int, c Conditions) (TokenTime, error) {
 	return out, err
 }
 
+// TokenSteps are the Steps of TokenTime alone.
+func (b Chip) TokenSteps(slots int, c Conditions) ([]ChipStep, error) {
+	out, err := b.follow(slots, c, false)
+	return out.Steps, err
+}
+
 // follow follows a few tokens, of which the last is TokenTime's.
 func (b Chip) follow(slots int, c Conditions, serial bool) (TokenTime, error) {
 	const warm = 3 // tokens: of the first two nothing is left
@@ -61,7 +68,7 @@ func (b Chip) follow(slots int, c Conditions, serial bool) (TokenTime, error) {
 		at.slot, at.cnt = before-1, before
 	}
 	var out TokenTime
-	given := 0
+	given, first := 0, 0 // step of the token
 	least := newBound(b, c)
 	s := newSequence(b.sequencer(), func() Beat { return Beat{{0}, flag(true)} }, func() Beat { return Beat{{0}} })
 	s.most = 1 << 20
@@ -77,7 +84,7 @@ func (b Chip) follow(slots int, c Conditions, serial bool) (TokenTime, error) {
 		least.exec(r, w, at.cnt)
 		if w.Kind.Op == isa.Emit {
 			if now := t.now - 2; len(s.out[seqToken]) < tokens-1 {
-				given, out.Busy = now, nil
+				given, first, out.Busy = now, len(t.steps), nil
 				least = newBound(b, c)
 			} else {
 				out.Cycles, out.Bound = now-given, least.sum()
@@ -86,6 +93,9 @@ func (b Chip) follow(slots int, c Conditions, serial bool) (TokenTime, error) {
 	}
 	if s.run(c.command(tokens, false)); out.Cycles == 0 {
 		return TokenTime{}, fmt.Errorf("chip: the program ends before it has given %d tokens", tokens)
+	}
+	for _, s := range t.steps[first:] {
+		out.Steps = append(out.Steps, ChipStep{s.Op, s.Last - given})
 	}
 	return out, nil
 }

@@ -107,8 +107,8 @@ type Options struct {
 // of a layer, in prefill also with l.
 //
 // A whole chip that runs the model it is described for is followed instruction by instruction
-// instead, at a cost that grows with l and the layers; its cycles are those of its RTL, in
-// decode from one token to the next, in prefill from the command to the first token.
+// instead, at a cost that grows with the layers, in prefill also with l; its cycles are those of
+// its RTL, in decode from one token to the next, in prefill from the command to the first token.
 func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Result, error) {
 	if l < 1 || l > 1<<20 {
 		return nil, fmt.Errorf("a context of %d; allowed are 1 to 1,048,576 tokens", l)
@@ -128,7 +128,7 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	if o.NoHead || m.Vocab == 0 {
 		t.heads = 0
 	}
-	if err := h.latencyError(m, l, o); err != nil {
+	if err := h.latencyError(m, t.tokens, o); err != nil {
 		return nil, err
 	}
 	if err := t.layer(); err != nil {
@@ -137,11 +137,14 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	if err := t.head(); err != nil {
 		return nil, err
 	}
-	if h.exact(m, l, o) {
-		t.retime(phase, o.Conditions)
+	exact := h.exact(m, t.tokens, o)
+	if exact {
+		if err := t.retime(phase, o.Conditions); err != nil {
+			return nil, err
+		}
 	}
 	r := t.result(phase, pairs)
-	r.RTLExact = h.exact(m, l, o)
+	r.RTLExact = exact
 	return r, nil
 }
 

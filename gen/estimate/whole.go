@@ -43,8 +43,11 @@ func (h *Hardware) exact(m arch.Model, tokens int, o Options) bool {
 // retime takes the chip's own time in place of the closed forms, kind by kind; these say how a
 // kind's time is split. What others hide is taken from the parts that wait for them, the network
 // first, and what the closed forms do not have is Control.
-func (t *tally) retime(phase string, c hw.Conditions) {
-	cycles := t.Whole.kinds(t.l, phase, c)
+func (t *tally) retime(phase string, c hw.Conditions) error {
+	cycles, err := t.Whole.kinds(t.l, phase, c)
+	if err != nil {
+		return err
+	}
 	for i := range t.bounds {
 		b := &t.bounds[i]
 		took := cycles[b.Kind]
@@ -54,6 +57,7 @@ func (t *tally) retime(phase string, c hw.Conditions) {
 		}
 		t.share(b.Kind, took)
 	}
+	return nil
 }
 
 // hidden are parts in the order in which others hide them.
@@ -87,12 +91,18 @@ func (t *tally) share(kind string, cycles int) {
 // kinds is the chip's cycles of a phase by kind: those of the last token of decode, or of all of
 // a prompt from the command on. A kind has what passes until its last result, from the result
 // before it in the program on.
-func (w *Whole) kinds(l int, phase string, c hw.Conditions) map[string]int {
-	prompt, tokens := l, 1
+func (w *Whole) kinds(l int, phase string, c hw.Conditions) (map[string]int, error) {
+	var steps []hw.ChipStep
+	now := -1 // the command is taken in cycle 0
 	if phase == Decode && l > 1 {
-		prompt, tokens = l-1, 2
+		var err error
+		if steps, err = w.Chip.TokenSteps(l, c); err != nil {
+			return nil, err
+		}
+		now = 0
+	} else {
+		steps = w.Chip.Steps(l, 1, c)
 	}
-	steps, now := hw.TokenSteps(w.Chip.Steps(prompt, tokens, c))
 	cycles := map[string]int{}
 	projects := 0
 	for _, s := range steps {
@@ -115,7 +125,7 @@ func (w *Whole) kinds(l int, phase string, c hw.Conditions) map[string]int {
 			now = s.Last
 		}
 	}
-	return cycles
+	return cycles, nil
 }
 
 // latencyError says why a latency of the external memory cannot be counted, or is nil.
