@@ -221,3 +221,32 @@ func TestATokenTakesItsSlowestBoundAndTheChain(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the attention engine, a token takes at least what its bound says, slowest unit and chain
+// together, and at most 1.1 times as much.
+func TestTheBoundOfATokenIsNearItsTimeForEveryEngine(t *testing.T) {
+	m, _ := open(t, "nano")
+	c := &m.Config
+	spread := spreadFor(m, 8, 8, 4)
+	port := spread
+	port.Port = 4
+	side, err := hw.NewSpreadSide(2, spread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := hw.AttentionColumn{Rows: 8, Cols: 8, Heads: c.NHeads, KVHeads: c.NHeads, HeadChannels: c.HeadChannels, Context: c.Ctx, Layers: c.NLayers}
+	for _, engine := range []hw.AttentionEngine{spread, port, side, column} {
+		b := chipOf(t, m, 16, hw.Crossbar{Rows: 64, Cols: 64, Share: 8, Active: 64, Step: hw.StepIdeal}, engine)
+		for _, slots := range []int{1, 3, 100, 128} {
+			for _, with := range []hw.Conditions{{}, {Latency: 50, Sampled: true}} {
+				got, err := b.TokenTime(slots, with)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if least := got.Bound.Slowest() + got.Bound.Chain; got.Cycles < least || got.Cycles > least*11/10 {
+					t.Errorf("%s, %d slots, %+v: %d cycles, the bound is %d", engine.Name(), slots, with, got.Cycles, least)
+				}
+			}
+		}
+	}
+}

@@ -167,7 +167,7 @@ func runWhole(t *testing.T, c *arch.Chip, r *rand.Rand, prompt, tokens int, with
 	for i, beats := range chip.Arithmetic(work) {
 		wants = append(wants, drive.Want{Name: out[i].Name, Beats: len(beats)})
 	}
-	res, err := drive.Run(e, tile.Design.Top, feeds, wants, drive.Options{Watch: watch, Rand: r})
+	res, err := drive.Run(e, tile.Design.Top, feeds, wants, drive.Options{Watch: watch, Rand: r, MaxIdle: 100_000})
 	if err != nil {
 		t.Fatal(err)
 	}
