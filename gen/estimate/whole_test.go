@@ -47,7 +47,11 @@ func randomWhole(t *testing.T, r *rand.Rand, kind string) *arch.Chip {
 		}
 		sequencer := fmt.Sprintf("prefill_block = %d\n", 1+r.Intn(2))
 		if r.Intn(2) == 0 {
-			sequencer += fmt.Sprintf("head_lanes = %d\n", 1+r.Intn(min(20, rows*cols)))
+			most := min(20, rows*cols)
+			if kind == "column" {
+				most = rows
+			}
+			sequencer += fmt.Sprintf("head_lanes = %d\n", 1+r.Intn(most))
 		}
 		src := fmt.Sprintf(`
 model "small" {
