@@ -36,6 +36,18 @@ func (b Bank) writer() rowWriter {
 	return rowWriter{Crossbar: b.Crossbar, Lanes: b.Lanes, Latency: b.Cols + 2}
 }
 
+// RowTime is the cycles from one row of weights to the next, with a number of pulses of all steps:
+// its beats, one to begin, the pulses, one to tell. Without operations, and rows always there, n rows take
+// the sum of theirs.
+func (b Bank) RowTime(pulses int) int {
+	w := b.writer()
+	return w.RowBeats() + 1 + pulses*w.PulseCycles() + 1
+}
+
+// RowBeats is the beats of a row of weights, PulseCycles the cycles of a pulse with its verdict.
+func (b Bank) RowBeats() int    { return b.writer().RowBeats() }
+func (b Bank) PulseCycles() int { return b.writer().PulseCycles() }
+
 // writeTypes are the types of writePorts.
 func (b Bank) writeTypes() map[string]ir.Type {
 	p, _ := b.Crossbar.writeStreams()

@@ -56,6 +56,8 @@ type estimateResult struct {
 	Pairs           float64         `json:"crossbar_pairs"`
 	ADCs            float64         `json:"adcs"`
 	AnalogAreaMM2   float64         `json:"analog_area_mm2"`
+	WriteCycles     float64         `json:"write_cycles,omitempty"` // of the weights, through the ports of writable crossbars
+	WriteSeconds    float64         `json:"write_s,omitempty"`
 	AreaMM2         float64         `json:"area_mm2,omitempty"` // of one chip; 0 when the technology or the chip does not allow it
 	Area            []areaPartRow   `json:"area,omitempty"`
 	NoArea          string          `json:"no_area,omitempty"` // why there is none
@@ -240,6 +242,9 @@ func estimateOf(r *estimate.Result, hash string) *estimateResult {
 		Tokens: r.Tokens, Cycles: r.Cycles.Value, RTLExact: r.RTLExact, Seconds: r.Seconds.Value, TokensPerSecond: r.TokensPerSecond.Value, Joules: r.Joules.Value,
 		JoulesPerToken: r.JoulesPerToken.Value, TokensPerJoule: r.TokensPerJoule.Value, GOPS: r.GOPS.Value, GOPSPerWatt: r.GOPSPerWatt.Value,
 		WordsPerBattery: r.WordsPerBattery.Value, Pairs: r.Pairs.Value, ADCs: r.ADCs.Value, AnalogAreaMM2: r.AnalogArea.Value}
+	if r.WriteCycles != nil {
+		res.WriteCycles, res.WriteSeconds = r.WriteCycles.Value, r.WriteSeconds.Value
+	}
 	for _, m := range r.MACs {
 		res.MACs = append(res.MACs, macsResult{m.Precision, m.Count.Value})
 	}
@@ -339,6 +344,9 @@ func (a *app) estimateTables(r *estimateResult) {
 	}
 	a.areaOfParts(r)
 	a.note("%.0f crossbar pairs, %.0f converters, %.0f mm2 of analog parts", r.Pairs, r.ADCs, r.AnalogAreaMM2)
+	if r.WriteCycles > 0 {
+		a.note("weights through the ports: %.0f cycles, %.3g s", r.WriteCycles, r.WriteSeconds)
+	}
 	fmt.Fprintf(a.out, "%s of %s at %d tokens on %s: %.0f cycles, %.4g tokens/s, %.4g mJ/token, %.4g tokens/J, %.4g GOPS, %.4g GOPS/W, %.3g words per battery\n",
 		r.Phase, r.Model, r.Context, r.Chip, r.Cycles, r.TokensPerSecond, 1e3*r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery)
 	if r.RTLExact {

@@ -87,6 +87,7 @@ type Result struct {
 	Pairs                            *Quantity // crossbar pairs
 	ADCs                             *Quantity // converters of those
 	AnalogArea                       *Quantity // of crossbars, converters and row drivers
+	WriteCycles, WriteSeconds        *Quantity // of bringing the weights in through ports, nil unless crossbars are writable
 	Parts                            []Part
 	Bounds                           []Bound
 	MACs                             []MACs
@@ -145,6 +146,7 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 	}
 	r := t.result(phase, pairs)
 	r.RTLExact = exact
+	r.WriteCycles, r.WriteSeconds = t.writing(pairs, o.Chips)
 	return r, nil
 }
 
@@ -394,6 +396,9 @@ func (r *Result) Trees() []*Quantity {
 	}
 	for _, b := range r.Bounds {
 		trees = append(trees, b.Cycles, b.Limit)
+	}
+	if r.WriteSeconds != nil {
+		trees = append(trees, r.WriteSeconds)
 	}
 	return trees
 }

@@ -35,8 +35,7 @@ func FromChip(c *arch.Chip) (*Hardware, error) {
 	if c.PIM == nil {
 		return nil, fmt.Errorf("chip %q has no crossbars for the projections; add pim { ... }", c.Name)
 	}
-	x := c.PIM.Crossbar
-	xbar := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
+	xbar := lower.Crossbar(c.PIM.Crossbar)
 	h := &Hardware{Name: c.Name, ClockMHz: c.ClockMHz, Attention: *c.Attention, Lanes: c.PIM.Lanes, Tech: c.Technology}
 	h.design = func() (*ir.Design, error) {
 		tile, err := lower.Top(c)

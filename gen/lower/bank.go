@@ -18,7 +18,7 @@ func Banks(p *arch.PIM) []hw.Bank {
 	banks := make([]hw.Bank, c.Banks)
 	for i := range banks {
 		banks[i] = hw.Bank{Rows: c.TileRows, Cols: c.TileCols, PEs: c.PEs, Lanes: p.Lanes, Ops: c.Ops, Blocks: c.Blocks, Reads: c.Reads,
-			Buffer: max(2, (p.Bank.Buffer+p.Lanes-1)/p.Lanes), Crossbar: crossbar(p.Crossbar), Act: hw.Activation{Func: hw.SquaredReLU, Shift: actShift}}
+			Buffer: max(2, (p.Bank.Buffer+p.Lanes-1)/p.Lanes), Crossbar: Crossbar(p.Crossbar), Act: hw.Activation{Func: hw.SquaredReLU, Shift: actShift}}
 		banks[i].Crossbar.ID = uint64(i * c.BankPEs())
 		if n := p.Bank.Norm; n != nil {
 			banks[i].Norm = hw.BankNorm{D: n.Channels, Center: n.Kind == arch.Layer, K: n.Gain, Shift: n.Shift}

@@ -37,7 +37,7 @@ func Probed(c *arch.Chip, paths []string) (*Tile, error) {
 	t := hw.Tile{Top: c.Name}
 	if p := c.PIM; p != nil {
 		if t.Banks = Banks(p); t.Banks == nil {
-			t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: crossbar(p.Crossbar)}
+			t.PIM = &hw.PIM{RowBlocks: p.RowBlocks, ColBlocks: p.ColBlocks, Lanes: p.Lanes, Crossbar: Crossbar(p.Crossbar)}
 		}
 	}
 	if a := c.Attention; a != nil {
@@ -94,7 +94,8 @@ func design(c *arch.Chip, top *ir.Module, paths []string) (*ir.Design, error) {
 	return d, nil
 }
 
-func crossbar(x arch.Crossbar) hw.Crossbar {
+// Crossbar is one of a description, without weights.
+func Crossbar(x arch.Crossbar) hw.Crossbar {
 	c := hw.Crossbar{Rows: x.Rows, Cols: x.Cols, Share: x.ADC.Share, Active: x.ADC.Rows, Bits: x.ADC.Bits, Step: x.ADC.Step, Effects: x.Effects}
 	if w := x.Write; w != nil {
 		c.Writable, c.Pulses, c.Yield = true, w.Pulses, w.Yield
