@@ -128,13 +128,20 @@ func TestKeysAndValuesInMemoryGiveTheSameText(t *testing.T) {
 		rows, cols, port int
 		bus              hw.AxiBursts
 		stall            float64
+		engines          int
 	}{
-		{8, 8, 8, hw.AxiBursts{Bytes: 64, Address: 40, Burst: 16, Outstanding: 4}, 0},
-		{8, 8, 2, hw.AxiBursts{Bytes: 4, Address: 31, Burst: 3, Outstanding: 2}, 0.3},
-		{5, 7, 7, hw.AxiBursts{Bytes: 16, Address: 64, Burst: 256, Outstanding: 16}, 0.2},
-		{4, 4, 1, hw.AxiBursts{Bytes: 128, Address: 40, Burst: 4, Outstanding: 1}, 0.1},
+		{8, 8, 8, hw.AxiBursts{Bytes: 64, Address: 40, Burst: 16, Outstanding: 4}, 0, 1},
+		{8, 8, 2, hw.AxiBursts{Bytes: 4, Address: 31, Burst: 3, Outstanding: 2}, 0.3, 1},
+		{5, 7, 7, hw.AxiBursts{Bytes: 16, Address: 64, Burst: 256, Outstanding: 16}, 0.2, 1},
+		{4, 4, 1, hw.AxiBursts{Bytes: 128, Address: 40, Burst: 4, Outstanding: 1}, 0.1, 1},
+		{8, 8, 4, hw.AxiBursts{Bytes: 16, Address: 40, Burst: 16, Outstanding: 4}, 0.2, 2},
 	} {
 		b := external(t, m, c.rows, c.cols, c.port, c.bus)
+		if c.engines > 1 {
+			side, err := hw.NewSpreadSide(c.engines, b.Chip.Attention.(hw.Spread))
+			must(t, err)
+			b.Chip.Attention = side
+		}
 		s := socOf(t, m, b, 101+int64(i), c.stall, engines[0])
 		s.setUp(t, m, g.Greedy, 2)
 		if n := get[uint32](t)(s.chip.ReadCacheBytesLow()); int(n) != b.CacheBytes() || n == 0 {
@@ -228,10 +235,10 @@ func TestErrorsOfTheMemorySayWhoseTheyAre(t *testing.T) {
 // register that counts the cycles of a run is held against it.
 func TestARunThroughThePortsTakesAsLongAsTheFormulaSays(t *testing.T) {
 	m, g := open(t, "nano")
-	for i, chip := range nanoChips(t, m) {
-		chip.HeadLanes = 16
+	for k, chip := range nanoChips(t, m) {
+		chip.HeadLanes = []int{16, 4}[k]
 		b := topOf(t, m)
-		b.Chip, b.Bus = chip, hw.AxiBursts{Bytes: 16 << i, Address: 40, Burst: 16, Outstanding: 8}
+		b.Chip, b.Bus = chip, hw.AxiBursts{Bytes: 16, Address: 40, Burst: 16, Outstanding: 8}
 		for _, memory := range []int{0, 7, 30} {
 			s := socOf(t, m, b, 121, 0, engines[0])
 			s.mem.Latency, s.mem.Fixed = memory, true

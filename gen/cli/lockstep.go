@@ -42,7 +42,8 @@ func (l lockstepResult) passed() bool {
 	return true
 }
 
-// lockstep compares all engines cycle by cycle on the described chip.
+// lockstep compares all engines cycle by cycle on the described chip: on random inputs and, of a whole
+// chip, on what came in while it wrote a text.
 func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *program.Job, f verifyFlags, bar *progress) (lockstepResult, error) {
 	v := d.chip.Verify
 	tile, img, err := j.lower(job, v.Seed)
@@ -62,6 +63,9 @@ func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *pro
 		opt.Power, stimuli = power, []cosim.Stimulus{s}
 	} else {
 		stimuli = []cosim.Stimulus{cosim.Random(v.Seed), cosim.Extreme(v.Seed)}
+		if j.whole != nil && len(j.whole.recorded) > 0 {
+			stimuli = append(stimuli, cosim.Directed(j.whole.recorded))
+		}
 	}
 	if len(v.Engines) < 2 || v.Cycles == 0 && f.replay.file == "" {
 		return lockstepResult{}, nil
@@ -80,9 +84,10 @@ func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *pro
 	}
 	all := lockstepResult{}
 	for i, s := range stimuli {
-		opt.Cycles = (v.Cycles + 1 - i) / len(stimuli)
-		if opt.Cycles == 0 && s.Kind != cosim.KindDirected {
-			continue
+		if opt.Cycles = 0; s.Kind != cosim.KindDirected { // which is run whole
+			if opt.Cycles = (v.Cycles + 1 - i) / 2; opt.Cycles == 0 {
+				continue
+			}
 		}
 		opt.Progress = func(done, of int) { bar.describe(fmt.Sprintf("lockstep %s %d of %d", s.Kind, done, of)) }
 		r, err := cosim.Run(ctx, tile.Design, list, s, opt)

@@ -12,6 +12,7 @@ import (
 	"ohmloom/gen/model"
 	"ohmloom/gen/registers/driver"
 	"ohmloom/verify"
+	"ohmloom/verify/axi"
 	"ohmloom/verify/host"
 )
 
@@ -57,7 +58,13 @@ func (a *app) compiled(d *description) (*compile.Compiled, error) {
 type wholeJob struct {
 	p     *compile.Compiled
 	texts []wholeText
+
+	recorded []uint64 // input records of the first text on the first engine, for the lockstep of all
 }
+
+// recordCycles is how many cycles of a text are recorded: loading the program and some tokens of the
+// prompt.
+const recordCycles = 4000
 
 // wholeText is a text, golden or as the arithmetic writes it.
 type wholeText struct {
@@ -149,6 +156,14 @@ func (b *bench) texts(ctx context.Context, e verify.Engine, j *wholeJob) error {
 		opt := portOptions{latency: defaultLatency, monitors: true}
 		if i > 0 {
 			opt = portOptions{latency: 4 * defaultLatency, monitors: true, rand: seeded(b.seed), stall: 0.2}
+		}
+		if j.recorded == nil {
+			opt.observe = func(s *axi.Signals) error {
+				if s.Cycle < recordCycles {
+					j.recorded = append(j.recorded, s.Inputs()...)
+				}
+				return nil
+			}
 		}
 		chip, err := newPorts(e, b.tile.Design.Top, top, image, opt)
 		if err != nil {

@@ -53,6 +53,9 @@ func (s *Signals) Has(port string) bool { _, ok := s.at[port]; return ok }
 // Get is the elements of a port; the slice is only valid in this cycle.
 func (s *Signals) Get(port string) []uint64 { _, v := s.span(port); return v }
 
+// Inputs is the cycle's input record, as in verify.Engine; the slice is only valid in this cycle.
+func (s *Signals) Inputs() []uint64 { return s.in }
+
 // One is the first element of a port.
 func (s *Signals) One(port string) uint64 { return s.Get(port)[0] }
 
