@@ -37,9 +37,9 @@ type TokenBound struct {
 // Slowest is the work of the slowest unit.
 func (t TokenBound) Slowest() int { return max(t.Crossbars, t.Array, t.Memory, t.Cache) }
 
-// switchTime is the cycles from the one in which a vector's last beat is written to the one in
+// SwitchTime is the cycles from the one in which a vector's last beat is written to the one in
 // which a reader is offered it.
-const switchTime = 2
+const SwitchTime = 2
 
 // bound adds up the terms of a token's bound, instruction by instruction.
 type bound struct {
@@ -66,16 +66,16 @@ func (t *bound) exec(r *sequenceRun, w isa.Word, slots int) {
 	case isa.Load:
 		t.steps += t.head().Beats()
 	case isa.Norm:
-		t.steps += unit.Wait() + unit.norm().latency() + unit.Beats() - 1 + switchTime
+		t.steps += unit.Wait() + unit.norm().latency() + unit.Beats() - 1 + SwitchTime
 	case isa.Add:
-		t.steps += switchTime
+		t.steps += SwitchTime
 	case isa.Project:
 		i := w.Value(isa.Bank)
 		t.bank, t.held = t.Chip.bank(i), t.Chip.bank(i).Program[r.op(w)].Shape()
 		t.banks[i] += t.bank.pe().Conversions()
 	case isa.Attend:
 		if w.Value(isa.Store) == 0 {
-			t.steps += engine.passBehind(slots, t.Latency) - 1 + switchTime
+			t.steps += engine.passBehind(slots, t.Latency) - 1 + SwitchTime
 			t.array += engine.ArrayCycles(slots)
 			t.cache += engine.PortCycles(slots)
 		}
@@ -96,7 +96,7 @@ func (t *bound) product(attends bool) {
 		s.N = s.N[:1]
 	}
 	time := t.bank.Time(s)
-	t.steps, t.held.N = t.steps+time.Total()-time.Distribute+switchTime, nil
+	t.steps, t.held.N = t.steps+time.Total()-time.Distribute+SwitchTime, nil
 }
 
 func (t *bound) sum() TokenBound {

@@ -290,7 +290,7 @@ func (t *tally) gated(p projection) projection {
 // with the results that come, and norms with the vectors that the crossbars take.
 func (t *tally) norms() {
 	b := hw.VectorUnit{D: t.m.DModel, Lanes: t.Lanes, K: 256, Shift: 16}
-	t.step(KindNorm, "hw.VectorUnit.Wait", []partCycles{{Vector, 2 * (b.Wait() + 2)}, {Network, 2 * switchHop}}, limit{BoundLatency, 2 * b.Wait()})
+	t.step(KindNorm, "hw.VectorUnit.Wait", []partCycles{{Vector, 2 * (b.Wait() + 2)}, {Network, 2 * hw.SwitchTime}}, limit{BoundLatency, 2 * b.Wait()})
 	t.vectorEnergy()
 }
 
@@ -321,7 +321,7 @@ func (t *tally) head() error {
 	if t.sampled {
 		vector, block = vector+s.DrawCycles(true)-s.DrawCycles(false), block+", hw.Sampler.DrawCycles"
 	}
-	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}, {Vector, vector}, {Network, switchHop + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}, {Vector, vector}, {Network, hw.SwitchTime + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})

@@ -152,9 +152,6 @@ type partCycles struct {
 	cycles int
 }
 
-// switchHop is how many cycles behind its writer the reader of a buffer of hw.Switch is.
-const switchHop = 2
-
 // project is an operation: matrices of the given outputs that share an input vector. Its time
 // is from the first beat of the vector to the last of its results; when the vector comes later
 // than the crossbars could take it (late), from the last beat of the vector; when the results
@@ -173,7 +170,7 @@ func (h *Hardware) project(s hw.Shape, late, early bool) (projection, error) {
 		if early && h.Banks >= len(s.N) {
 			slow.Read = 1
 		}
-		return projection{[]partCycles{{Crossbar, slow.Conversions}, {ShiftAdd, slow.ShiftAdd}, {Network, slow.Distribute + slow.Network + slow.Read + switchHop},
+		return projection{[]partCycles{{Crossbar, slow.Conversions}, {ShiftAdd, slow.ShiftAdd}, {Network, slow.Distribute + slow.Network + slow.Read + hw.SwitchTime},
 			{Buffers, slow.Buffers}, {Vector, slow.Post}}, "hw.Bank.Time"}, nil
 	}
 	for _, n := range s.N {

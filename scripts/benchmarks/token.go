@@ -12,14 +12,14 @@ import (
 	"ohmloom/hw"
 )
 
-// token prints where the cycles of a token go on the chips of examples/nano.hcl and micro.hcl, by
-// hw.Chip.TokenTime, which tests hold against the RTL: against its bound, against one instruction
+// token prints where the cycles of a token go on the chips of examples/nano.hcl and micro.hcl in both
+// decode modes, by hw.Chip.TokenTime, which tests hold against the RTL: against its bound, against one instruction
 // at a time, and who it is that a result is waited for, cycle by cycle.
 func (b *bench) token() error {
 	fmt.Println("cycles of a token: slowest unit, chain of dependent steps, with one instruction after another; and by the unit that is waited for")
-	for _, name := range []string{"nano", "micro"} {
-		file := filepath.Join("examples", name+".hcl")
-		c, diags := config.Load(context.Background(), file, config.Options{})
+	for _, of := range [][2]string{{"nano", "spread"}, {"nano", "column"}, {"micro", "spread"}, {"micro", "column"}} {
+		file := filepath.Join("examples", of[0]+".hcl")
+		c, diags := config.Load(context.Background(), file, config.Options{Vars: map[string]string{"decode": of[1]}})
 		if diags.HasErrors() {
 			return fmt.Errorf("%s", diags)
 		}
@@ -33,8 +33,8 @@ func (b *bench) token() error {
 				return err
 			}
 			l := t.Bound
-			fmt.Printf("  %-5s %3d tokens: %5d cycles = %.3f x (slowest %d + chain %d); crossbars %d, array %d, memory %d; one at a time %d, overlap gains %.1f %%\n",
-				name, slots, t.Cycles, float64(t.Cycles)/float64(l.Slowest()+l.Chain), l.Slowest(), l.Chain, l.Crossbars, l.Array, l.Memory,
+			fmt.Printf("  %-5s %s, %3d tokens: %5d cycles = %.3f x (slowest %d + chain %d); crossbars %d, array %d, memory %d; one at a time %d, overlap gains %.1f %%\n",
+				of[0], of[1], slots, t.Cycles, float64(t.Cycles)/float64(l.Slowest()+l.Chain), l.Slowest(), l.Chain, l.Crossbars, l.Array, l.Memory,
 				t.Serial, 100*(float64(t.Serial)/float64(t.Cycles)-1))
 			fmt.Print("       ")
 			for _, p := range waits(t) {
