@@ -12,8 +12,9 @@ chip "micro" {
   clock_mhz = 100
 
   sequencer {
-    words      = 64 # instructions
-    buffers    = 7  # vectors on their way between units
+    words         = 256 # instructions
+    buffers       = 12  # vectors on their way between units
+    prefill_block = 4   # tokens of a prompt side by side
     # Elements of the embedding table that the output head takes in a cycle, on the attention array.
     head_lanes = min(64, var.decode == "column" ? var.array : var.array * var.array)
   }

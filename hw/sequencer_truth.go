@@ -168,8 +168,8 @@ func (r *sequenceRun) embed(rows int) (code int) {
 	return 0
 }
 
-// buffers gives the buffers that w reads and writes.
-func buffers(w isa.Word) (src, dst []int) {
+// buffersOf gives the buffers that w reads and writes.
+func buffersOf(w isa.Word) (src, dst []int) {
 	from := func(first, n int) (all []int) {
 		for i := range n {
 			all = append(all, first+i)
@@ -195,7 +195,7 @@ func buffers(w isa.Word) (src, dst []int) {
 
 // operands says what is wrong with them, and notes what is written.
 func (r *sequenceRun) operands(w isa.Word) (code int) {
-	src, dst := buffers(w)
+	src, dst := buffersOf(w)
 	for _, b := range append(src[:len(src):len(src)], dst...) {
 		if b >= r.Buffers {
 			return BadOperand

@@ -72,12 +72,14 @@ type Attention struct {
 // stream, norm, output head and sampler, follows from the shape of Chip.Model.
 type Sequencer struct {
 	Words     int // instructions of the program memory, 1 .. 4,096; default 256
-	Buffers   int // vectors on their way between units, 1 .. 32; default 7, as many as a decoder layer needs
+	Buffers   int // vectors on their way between units, 1 .. 32; a decoder layer needs 7; default 12
 	HeadLanes int // elements of the embedding table that the output head takes in a cycle, 1 .. 1,024, at most Rows x Cols of the array, in column mode Rows; 0: PIM.Lanes, or what the array multiplies
 
-	// PrefillBlock is how many tokens of a prompt go through the chip side by side, 1 .. 16; 1: one
-	// after the other.
+	// PrefillBlock is how many tokens of a prompt go through the chip side by side, 1 .. 16, default
+	// 4; 1: one after the other. PrefillAsked: the description says so, and it is an error if the
+	// program has no room for such blocks; else they are as large as it has.
 	PrefillBlock int
+	PrefillAsked bool
 
 	Pos Pos
 }

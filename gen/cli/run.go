@@ -288,15 +288,13 @@ const watchdog = 10_000_000
 func (t *writing) simulate(ctx context.Context, d *description) error {
 	var p probes
 	if t.f.timeline != "" {
-		t.activity = newActivity(t.p)
+		t.activity = newActivity(t.p, len(t.prompt))
 		p.add(t.activity.paths())
 	}
 	if t.f.check == checkAll {
 		t.checker = newChecker(t.p)
 		t.checker.probe(&p)
-		for i, trace := range t.reference.prompt {
-			t.checker.expect(trace, i == len(t.prompt)-1 && t.f.tokens > 0)
-		}
+		t.checker.prompt(t.reference.prompt, t.f.tokens)
 	}
 	tile, err := lower.Top(d.chip, p.paths...)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"ohmloom/gen/compile"
 	"ohmloom/gen/model"
+	"ohmloom/hw/isa"
 	"ohmloom/ir/bits"
 )
 
@@ -19,8 +20,9 @@ type checker struct {
 	count  int        // values compared
 }
 
-// vector is what a writer gives next.
+// vector is what a writer gives.
 type vector struct {
+	writer int
 	name   string
 	values []int64
 }
@@ -46,11 +48,48 @@ func (c *checker) stream(w int) (stream, field string) {
 	return fmt.Sprintf("u_switch.w%d", w), "data"
 }
 
-// expect adds what a token makes; drawn tells that one is drawn after it.
+// prompt adds what the tokens of a prompt make, in the order of the program, which takes several
+// side by side, before so many tokens that are written.
+func (c *checker) prompt(traces []*model.Trace, tokens int) {
+	own := make([][]vector, len(traces))
+	for i, t := range traces {
+		own[i] = c.vectors(t, tokens > 0 && i == len(traces)-1)
+	}
+	for _, in := range c.p.Chip.Instructions(len(traces), min(tokens, 1)) {
+		for range given(in.Word) {
+			c.put(own[in.Token][0])
+			own[in.Token] = own[in.Token][1:]
+		}
+	}
+}
+
+// given is how many vectors an instruction's unit gives.
+func given(w isa.Word) int {
+	switch w.Kind.Op {
+	case isa.Norm, isa.Head:
+		return 1
+	case isa.Project:
+		return w.Value(isa.Count)
+	case isa.Attend:
+		return 1 - w.Value(isa.Store)
+	}
+	return 0
+}
+
+// expect adds what a token of the text makes; drawn tells that one is drawn after it.
 func (c *checker) expect(t *model.Trace, drawn bool) {
+	for _, v := range c.vectors(t, drawn) {
+		c.put(v)
+	}
+}
+
+func (c *checker) put(v vector) { c.queues[v.writer] = append(c.queues[v.writer], v) }
+
+// vectors are what the next token makes, in the order of a program without blocks.
+func (c *checker) vectors(t *model.Trace, drawn bool) (all []vector) {
 	banks := c.p.Chip.Banks
 	put := func(w int, layer int, what string, values []int64) {
-		c.queues[w] = append(c.queues[w], vector{fmt.Sprintf("token %d, layer %d, %s", c.token, layer, what), values})
+		all = append(all, vector{w, fmt.Sprintf("token %d, layer %d, %s", c.token, layer, what), values})
 	}
 	for l := range t.Layers {
 		y, m := &t.Layers[l], c.p.Model
@@ -80,6 +119,7 @@ func (c *checker) expect(t *model.Trace, drawn bool) {
 		put(banks+2, len(t.Layers), "logit", wide(t.Final.Logits))
 	}
 	c.token++
+	return all
 }
 
 func wide[T int8 | int32](v []T) []int64 {

@@ -6,6 +6,7 @@ import (
 	"ohmloom/gen/compile"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/report"
+	"ohmloom/hw/isa"
 )
 
 // activity is when the parts of a chip worked for the token written last, from the first beat of their
@@ -17,11 +18,12 @@ type activity struct {
 	token    []report.Lane
 }
 
-// worker is a part of the chip that does the same operations for each token, in order. Several may
-// be under way.
+// worker is a part of the chip that does the same operations for each token, in order, after those
+// of the prompt. Several may be under way.
 type worker struct {
 	name    string
 	in, out []string // streams inside the chip, whose valid and ready are looked at
+	prompt  []operation
 	ops     []operation
 	skips   bool // an operation may end without results, when the next one begins
 
@@ -33,8 +35,17 @@ type worker struct {
 // operation is the beats of operands and of results.
 type operation struct{ in, out int }
 
-// newActivity is the parts of p's chip: they are known by the streams of its switch.
-func newActivity(p *compile.Compiled) *activity {
+// of is operation i.
+func (u *worker) of(i int) operation {
+	if i < len(u.prompt) {
+		return u.prompt[i]
+	}
+	return u.ops[(i-len(u.prompt))%len(u.ops)]
+}
+
+// newActivity is the parts of p's chip in a run with a prompt of so many tokens: they are known by
+// the streams of its switch.
+func newActivity(p *compile.Compiled, prompt int) *activity {
 	c, m := &p.Chip, &p.Model.Config
 	beats := func(n int) int { return (n + c.Lanes - 1) / c.Lanes }
 	reader := func(i int) string { return fmt.Sprintf("u_switch.r%d", i) }
@@ -58,6 +69,25 @@ func newActivity(p *compile.Compiled) *activity {
 		&worker{name: "attention engine", in: []string{reader(add + 1), reader(add + 2), reader(add + 3)}, out: []string{writer(c.Banks + 1)}, ops: []operation{{3 * d, d}}},
 		&worker{name: "output head and sampler", in: []string{reader(add + 4)}, out: []string{"token"}, ops: []operation{{d, 1}}},
 		&worker{name: "memory", in: []string{"row"}, ops: []operation{{1, 0}}})
+	engine := a.units[c.Banks+1]
+	for _, in := range c.Instructions(prompt, 0) { // which may take tokens of the prompt side by side
+		switch in.Kind.Op {
+		case isa.Project:
+			s := c.Matrices[in.Value(isa.Bank)][in.Op].Shape()
+			op := operation{in: beats(s.K)}
+			for _, n := range s.N {
+				op.out += beats(n)
+			}
+			u := a.units[in.Value(isa.Bank)]
+			u.prompt = append(u.prompt, op)
+		case isa.Attend:
+			op := engine.ops[0]
+			if in.Value(isa.Store) == 1 {
+				op = operation{in: 2 * d}
+			}
+			engine.prompt = append(engine.prompt, op)
+		}
+	}
 	return a
 }
 
@@ -98,16 +128,19 @@ func (u *worker) step(fires func(stream string) bool) bool {
 				u.ended = u.begun - 1
 			}
 		}
-		if u.ins++; u.ins == u.ops[(u.begun-1)%len(u.ops)].in {
+		if u.ins++; u.ins == u.of(u.begun-1).in {
 			u.ins = 0
 		}
 	}
 	works := u.begun > u.ended
+	for u.ended < u.begun && u.of(u.ended).out == 0 && (u.ended+1 < u.begun || u.ins == 0) {
+		u.ended++
+	}
 	for _, s := range u.out {
 		if !fires(s) || !works {
 			continue
 		}
-		if u.outs++; u.outs == u.ops[u.ended%len(u.ops)].out {
+		if u.outs++; u.outs == u.of(u.ended).out {
 			u.ended, u.outs = u.ended+1, 0
 		}
 	}

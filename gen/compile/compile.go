@@ -96,7 +96,7 @@ func (p *Compiled) place(c *arch.Chip, name string, layers, vocab int, size func
 	for b := range plan.Banks {
 		p.Chip.Matrices = append(p.Chip.Matrices, lower.BankProgram(plan, b, func(op, i int) hw.BankMatrix { return matrix(plan.Ops[op].Matrices[i].Name) }))
 	}
-	if p.Text, err = p.text(); err != nil {
+	if p.Text, err = p.text(c.Sequencer.PrefillAsked); err != nil {
 		return fmt.Errorf("%s: %w", c.Sequencer.Pos, err)
 	}
 	if p.Program, err = isa.Assemble(name+".asm", p.Text); err != nil {
@@ -104,7 +104,7 @@ func (p *Compiled) place(c *arch.Chip, name string, layers, vocab int, size func
 	}
 	if n := len(p.Program.Words); n > p.Chip.Words {
 		other := ""
-		if b := c.Sequencer.PrefillBlock; b > 1 {
+		if b := c.Sequencer.PrefillBlock; c.Sequencer.PrefillAsked && b > 1 {
 			other = fmt.Sprintf(", or prefill_block less than %d", b)
 		}
 		return fmt.Errorf("%s: the program of %s has %d instructions, the program memory holds %d; words = %d makes room%s",

@@ -33,23 +33,24 @@ func (w *writer) mvm(stage, layer int, register bool, src, dst, count int) {
 }
 
 // text is the program. Blocks of a prompt's tokens come first, the largest first, each as long as the
-// prompt has one token more; then single tokens, of the prompt or of the text. Smaller blocks than
-// the first are there as far as the program memory has room.
-func (p *Compiled) text() (string, error) {
+// prompt has one token more; then single tokens, of the prompt or of the text. There are blocks of
+// as many tokens as the chip has residual streams, of half as many and so on, as far as program
+// memory and buffers have room; asked wants room for the largest.
+func (p *Compiled) text(asked bool) (string, error) {
 	single := (&writer{Compiled: p}).token()
 	var blocks [][]string
 	var sizes []int
 	words := len(single) + 1 // and more, behind the first block
 	for n := p.Chip.Unit.Slots; n > 0 && p.Chip.Unit.Slots > 1; n /= 2 {
 		b := p.pipeline(n)
-		if b.used > p.Chip.Buffers && len(blocks) == 0 {
-			return "", fmt.Errorf("buffers is %d, a block of %d tokens needs %d, one token %d (prefill_block = 1)", p.Chip.Buffers, n, b.used, buffers)
-		}
 		lines := (&writer{Compiled: p}).block(b)
-		words += 1 + len(lines)
-		if len(blocks) > 0 && (words > p.Chip.Words || b.used > p.Chip.Buffers) {
-			break
+		room := b.used <= p.Chip.Buffers && words+1+len(lines) <= p.Chip.Words
+		if must := asked && n == p.Chip.Unit.Slots; must && b.used > p.Chip.Buffers {
+			return "", fmt.Errorf("buffers is %d, a block of %d tokens needs %d, one token %d (prefill_block = 1)", p.Chip.Buffers, n, b.used, buffers)
+		} else if !room && !must {
+			continue
 		}
+		words += 1 + len(lines)
 		blocks, sizes = append(blocks, lines), append(sizes, n)
 	}
 	w := &writer{Compiled: p}

@@ -9,11 +9,12 @@ import (
 	"ohmloom/gen/arch"
 )
 
-// Defaults of a sequencer: buffers are what a decoder layer needs, words hold its program for
-// some thirty layers without a loop.
+// Defaults of a sequencer: buffers are what a block of tokens needs, words hold the program of such
+// a block with a loop over the layers, or that of single tokens for some thirty layers without one.
 const (
 	defaultWords   = 256
-	defaultBuffers = 7
+	defaultBuffers = 12
+	defaultPrefill = 4
 )
 
 // sequencer is what makes a whole chip of the halves, which must be there and be such that it
@@ -23,7 +24,7 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 		return nil
 	}
 	s := &arch.Sequencer{Words: n.int("words", defaultWords), Buffers: n.int("buffers", defaultBuffers), HeadLanes: n.int("head_lanes", 0),
-		PrefillBlock: n.int("prefill_block", 1), Pos: n.pos()}
+		PrefillBlock: n.int("prefill_block", defaultPrefill), PrefillAsked: n.has("prefill_block"), Pos: n.pos()}
 	if l.broken {
 		return s
 	}
