@@ -2,6 +2,7 @@ package estimate
 
 import (
 	"fmt"
+	"slices"
 
 	"ohmloom/gen/arch"
 	"ohmloom/gen/compile"
@@ -89,43 +90,65 @@ func (t *tally) share(kind string, cycles int) {
 }
 
 // kinds is the chip's cycles of a phase by kind: those of the last token of decode, or of all of
-// a prompt from the command on. A kind has what passes until its last result, from the result
-// before it in the program on.
+// a prompt from the command on. A kind has what passes until its results, each from the result
+// before it on: in the order of the program, or in that of time where tokens of a prompt go side by
+// side.
 func (w *Whole) kinds(l int, phase string, c hw.Conditions) (map[string]int, error) {
 	var steps []hw.ChipStep
-	now := -1 // the command is taken in cycle 0
+	now, prompt := -1, l // the command is taken in cycle 0
 	if phase == Decode && l > 1 {
 		var err error
 		if steps, err = w.Chip.TokenSteps(l, c); err != nil {
 			return nil, err
 		}
-		now = 0
+		now, prompt = 0, 1
 	} else {
 		steps = w.Chip.Steps(l, 1, c)
 	}
+	kinds := w.kindsOf(prompt)
+	kinds = kinds[len(kinds)-len(steps):]
+	order := make([]int, len(steps))
+	for i := range order {
+		order[i] = i
+	}
+	if phase == Prefill {
+		slices.SortStableFunc(order, func(i, j int) int { return steps[i].Last - steps[j].Last })
+	}
 	cycles := map[string]int{}
-	projects := 0
-	for _, s := range steps {
-		kind := KindHead
-		switch s.Op {
-		case isa.Load:
-			projects = 0
-		case isa.Project:
-			kind = []string{KindQKV, KindOut, KindUp, KindDown}[projects%4]
-			projects++
-		case isa.Attend:
-			kind = KindAttention
-		case isa.Norm, isa.Add:
-			if s.Op == isa.Add || projects < 4*w.Model.Layers {
-				kind = KindNorm
-			}
-		}
-		if s.Last > now {
-			cycles[kind] += s.Last - now
-			now = s.Last
+	for _, i := range order {
+		if last := steps[i].Last; last > now {
+			cycles[kinds[i]] += last - now
+			now = last
 		}
 	}
 	return cycles, nil
+}
+
+// kindsOf is the kind of each step of a prompt and the first token after it.
+func (w *Whole) kindsOf(prompt int) []string {
+	var kinds []string
+	projects := make([]int, prompt) // of each token
+	for _, in := range w.Chip.Instructions(prompt, 1) {
+		kind := KindHead
+		switch in.Kind.Op {
+		case isa.Load, isa.Head, isa.Emit:
+		case isa.Project:
+			kind = []string{KindQKV, KindOut, KindUp, KindDown}[projects[in.Token]%4]
+			projects[in.Token]++
+		case isa.Attend:
+			if kind = KindAttention; in.Value(isa.Store) == 1 {
+				continue // no result
+			}
+		case isa.Norm, isa.Add:
+			if in.Kind.Op == isa.Add || projects[in.Token] < 4*w.Model.Layers {
+				kind = KindNorm
+			}
+		default:
+			continue
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
 }
 
 // latencyError says why a latency of the external memory cannot be counted, or is nil.

@@ -45,7 +45,7 @@ func randomWhole(t *testing.T, r *rand.Rand, kind string) *arch.Chip {
 			}
 			attention += fmt.Sprintf("port_bytes = %d\n", rows*engines*part)
 		}
-		sequencer := fmt.Sprintf("prefill_block = %d\n", 1+r.Intn(2))
+		sequencer := fmt.Sprintf("prefill_block = %d\n", 1+r.Intn(4))
 		if r.Intn(2) == 0 {
 			most := min(20, rows*cols)
 			if kind == "column" {
