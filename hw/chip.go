@@ -3,7 +3,6 @@ package hw
 import (
 	"fmt"
 	"hash/fnv"
-	"maps"
 
 	"ohmloom/ir"
 )
@@ -479,9 +478,9 @@ func (b Chip) outputBuffer() int {
 // Image is the program, the tables and cells of the banks, and the tables of the attention engine.
 func (b Chip) Image(prefix string) *ir.Image {
 	img := b.sequencer().Image(prefix + ".u_sequencer")
-	maps.Copy(img.Data, b.Attention.Image(prefix+".u_attention").Data)
+	img.Add(b.Attention.Image(prefix + ".u_attention"))
 	for i := range b.Banks {
-		maps.Copy(img.Data, b.bank(i).Image(fmt.Sprintf("%s.u_bank%d", prefix, i)).Data)
+		img.Add(b.bank(i).Image(fmt.Sprintf("%s.u_bank%d", prefix, i)))
 	}
 	return img
 }

@@ -14,8 +14,8 @@ import (
 // A matrix [N][K] is cut into blocks of Rows inputs and Cols outputs, the last ones smaller;
 // input k of a block is row k of a crossbar, output c is column c, and the sums of the row
 // blocks are added. Crossbars are numbered in the order of Model.Matrices, in a matrix row
-// block by row block, in those column block by column block: a device's random numbers depend
-// on its number and the seed.
+// block by row block, in those column block by column block, unless Number says otherwise: a
+// device's random numbers depend on its number and the seed.
 type Crossbars struct {
 	Rows      int            `json:"rows"`      // 1 .. 1024
 	Cols      int            `json:"cols"`      // 1 .. 1024; 0: as many as the matrix has outputs, at most 1024
@@ -25,6 +25,10 @@ type Crossbars struct {
 	Step      string         `json:"step"`      // device.StepIdeal, StepClip or StepFull
 	Calibrate bool           `json:"calibrate"` // one gain for each matrix, fitted to the exact products
 	Effects   device.Effects `json:"-"`
+
+	// Number is the number of the crossbar that holds a block of a matrix, or nil. With a chip's
+	// own numbers, Rows and Cols the text meets the same devices as on the chip.
+	Number func(matrix string, rowBlock, colBlock int) uint64 `json:"-"`
 }
 
 // maxSide is the largest number of rows or columns of a crossbar.
@@ -96,7 +100,11 @@ func (c Crossbars) program(ctx context.Context, w model.Matrix, id uint64) (*arr
 			for i := range weights {
 				weights[i] = w.Row(o + i)[k:min(k+c.Rows, w.In)]
 			}
-			t, err := device.Make(ctx, c.spec(a.cols), weights, id)
+			at := id
+			if c.Number != nil {
+				at = c.Number(w.Name, k/c.Rows, o/a.cols)
+			}
+			t, err := device.Make(ctx, c.spec(a.cols), weights, at)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}

@@ -27,7 +27,7 @@ func Sweep(c Crossbars, rows, bits []int) ([]Crossbars, error) {
 	var list []Crossbars
 	for _, r := range rows {
 		for _, b := range bits {
-			c.Rows, c.Active, c.Bits = r, r, b
+			c.Rows, c.Active, c.Bits, c.Number = r, r, b, nil
 			if err := c.Check(); err != nil {
 				return nil, err
 			}

@@ -142,6 +142,7 @@ type Bank struct {
 	PEs                int // PEs of a tile, 1 .. 64; default 16
 	Buffer             int // int8 elements of a bank's global buffer, 1 .. 65,536, rounded up to at least 2 beats; default 1,024
 	Norm               *BankNorm
+	Split              bool // matrices may span banks: there is no sequencer, which gives an operation to one bank
 }
 
 // BankNorm is a norm in the post-processing of banks, of the results of some projections.

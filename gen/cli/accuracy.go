@@ -17,7 +17,10 @@ import (
 
 	"ohmloom/examples"
 	"ohmloom/gen/accuracy"
+	"ohmloom/gen/arch"
+	"ohmloom/gen/mapping"
 	"ohmloom/gen/model"
+	"ohmloom/gen/program"
 	"ohmloom/gen/report"
 	"ohmloom/hw/device"
 )
@@ -34,6 +37,7 @@ type accuracyResult struct {
 	Seed        uint64             `json:"seed"`
 	Effects     device.Effects     `json:"effects"`
 	Crossbars   accuracy.Crossbars `json:"crossbars"`
+	Placed      bool               `json:"placed"` // on the PEs of the description's banks: the devices the chip has
 	Runs        []accuracy.Run     `json:"runs"`
 	Sweep       []accuracy.Point   `json:"sweep,omitempty"` // with --plot
 }
@@ -45,6 +49,23 @@ type accuracyFlags struct {
 	sweepRows         []int
 	sweepBits         []int
 	crossbars         accuracy.Crossbars
+	chip              *arch.Chip
+}
+
+// place numbers the crossbars as the banks of the description do, when these hold the model and no
+// flag gave crossbars of another size: then the text meets the devices that the chip has.
+func (f *accuracyFlags) place(m *model.Model) {
+	p := f.chip.PIM
+	if p.Bank == nil || p.Crossbar.Rows != f.crossbars.Rows || p.Crossbar.Cols != f.crossbars.Cols {
+		return
+	}
+	place := mapping.Place
+	if f.chip.Sequencer != nil {
+		place = mapping.PlaceStages
+	}
+	if plan, err := place(mapping.Of(p), program.Ops(m)); err == nil {
+		f.crossbars.Number = plan.Numbers()
+	}
 }
 
 func (a *app) accuracyCmd() *cobra.Command {
@@ -60,7 +81,8 @@ cut into windows of the model's context, each starting with an empty cache; --wi
 first ones only. Random effects are drawn from --seed; --seeds N runs as many, and gives mean and
 standard deviation. --plot draws bits per character over ADC bits, a curve for each number of
 rows, all of them driven at once. Without --model and --text it is the example's small model, and
-text that it was not trained on.` + jsonHelp(accuracyResult{}),
+text that it was not trained on. Where the description has banks that hold the model, and no flag
+changes the size of crossbars, each block of a matrix has the device of its PE: what ohmloom run meets, too.` + jsonHelp(accuracyResult{}),
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.loadEstimated(cmd.Context(), args)
@@ -122,6 +144,7 @@ func (f *accuracyFlags) describe(d *description, flags *pflag.FlagSet) error {
 	if d.chip.PIM == nil {
 		return failed("%s has no pim block, so it has no crossbars to run a model on", d.name)
 	}
+	f.chip = d.chip
 	x, c := d.chip.PIM.Crossbar, &f.crossbars
 	active := x.ADC.Rows
 	if flags.Changed("rows") {
@@ -259,6 +282,7 @@ func (a *app) accuracy(ctx context.Context, f *accuracyFlags) (*accuracyResult, 
 			return nil, usage("%v", err)
 		}
 	}
+	f.place(t.Model)
 	bar := a.progress("running "+t.Model.Name, windows*(1+f.seeds+len(sweep)))
 	defer bar.done()
 	var done atomic.Int64
@@ -273,7 +297,7 @@ func (a *app) accuracy(ctx context.Context, f *accuracyFlags) (*accuracyResult, 
 	}
 	res := &accuracyResult{Model: t.Model.Name, Text: name, Windows: windows, Characters: windows * t.Model.Config.Ctx, Exact: exact,
 		BitsPerChar: r.BitsPerChar, Change: r.Change, Spread: r.Spread, Seed: f.crossbars.Effects.Seed, Effects: f.crossbars.Effects,
-		Crossbars: f.crossbars, Runs: r.Runs}
+		Crossbars: f.crossbars, Placed: f.crossbars.Number != nil, Runs: r.Runs}
 	for _, c := range sweep {
 		r, err := t.Measure(ctx, c, windows, 1, exact, step)
 		if err != nil {
@@ -363,6 +387,9 @@ func (a *app) accuracyTable(r *accuracyResult) {
 	c := r.Crossbars
 	a.note("%s on %s: %s of %d characters", r.Model, r.Text, count(r.Windows, "window"), r.Characters/r.Windows)
 	a.note("%s", c)
+	if r.Placed {
+		a.note("on the PEs of the description's banks")
+	}
 	t := table.NewWriter()
 	t.SetOutputMirror(a.out)
 	t.SetStyle(table.StyleLight)

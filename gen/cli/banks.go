@@ -17,7 +17,7 @@ func loadBanks(tile *lower.Tile, job *program.Job) {
 	tile.Plan = job.Plan
 	for i := range tile.Block.Banks {
 		tile.Block.Banks[i].Program = lower.BankProgram(job.Plan, i, func(op, j int) hw.BankMatrix {
-			rows, m, s, bits, activated := job.Bank(job.Plan.Ops[op].Matrices[j].Name)
+			rows, m, s, bits, activated := job.Bank(job.Plan.Ops[op].Matrices[j])
 			b := hw.BankMatrix{Weights: rows, M: m, S: s}
 			switch {
 			case job.Normalised(job.Plan.Ops[op].Matrices[j].Name):
@@ -125,9 +125,9 @@ func (b *bench) projections(e verify.Engine, i int, job *program.Job, cs *progra
 			got, y = bank.Collect(n, y)
 			for k, m := range job.Plan.Ops[op].Matrices {
 				_, want := job.Projected(&cs.Steps[s], m.Name)
-				for o, w := range want {
+				for o, w := range want[m.First : m.First+m.Out] {
 					if got[k][o] != w {
-						b.differ(e, b.tile.Design.Top.Loc, int64(got[k][o]), int64(w), "position %d, %s: result %d", cs.Steps[s].Pos, m.Name, o)
+						b.differ(e, b.tile.Design.Top.Loc, int64(got[k][o]), int64(w), "position %d, %s: result %d", cs.Steps[s].Pos, m.Name, m.First+o)
 					}
 				}
 			}
@@ -175,7 +175,11 @@ func projections(job *program.Job) int {
 	n := 0
 	if job.Plan != nil {
 		for _, op := range job.Plan.Ops {
-			n += len(op.Matrices)
+			for _, m := range op.Matrices {
+				if m.First == 0 {
+					n++
+				}
+			}
 		}
 	}
 	return n

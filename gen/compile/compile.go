@@ -84,7 +84,7 @@ func Shaped(c *arch.Chip, matrix func(name string, out, in int) hw.BankMatrix) (
 // place puts the matrices into the banks and writes the program.
 func (p *Compiled) place(c *arch.Chip, name string, layers, vocab int, size func(layer int, projection string) (out, in int), matrix func(name string) hw.BankMatrix) error {
 	p.layers, p.vocab = layers, vocab
-	plan, err := mapping.Place(mapping.Of(c.PIM), stageOrder(layers, size))
+	plan, err := mapping.PlaceStages(mapping.Of(c.PIM), mapping.Decoder(layers, size))
 	if err != nil {
 		if full := (*mapping.NoRoom)(nil); errors.As(err, &full) && full.Total > full.Have {
 			chip := mapping.Of(c.PIM)
@@ -152,19 +152,6 @@ const (
 	recipShift = 24
 	outShift   = 23
 )
-
-// stageOrder is a model's operations stage by stage, in each those of all layers, so that an
-// operation of the next layer is the next in the tables of its bank.
-func stageOrder(layers int, size func(layer int, projection string) (out, in int)) []mapping.Op {
-	ops := mapping.Decoder(layers, size)
-	var ordered []mapping.Op
-	for stage := range mapping.Stages() {
-		for layer := range layers {
-			ordered = append(ordered, ops[layer*mapping.Stages()+stage])
-		}
-	}
-	return ordered
-}
 
 func matrix(m *model.Model, name string) model.Matrix {
 	w, err := m.Matrix(name)

@@ -27,6 +27,9 @@ func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Ch
 		l.checkName(c)
 		chip.Attention = l.attention(c.child("attention"))
 		chip.PIM = l.pim(c.child("pim"))
+		if chip.PIM != nil && chip.PIM.Bank != nil {
+			chip.PIM.Bank.Split = c.child("sequencer") == nil
+		}
 		chip.Sequencer = l.sequencer(c.child("sequencer"), c, chip)
 		chip.Host = l.host(c.child("host"), chip)
 		if chip.Attention == nil && chip.PIM == nil && !l.broken {

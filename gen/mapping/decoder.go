@@ -16,7 +16,7 @@ const (
 // any matrices that fit, as far as tables go.
 func Of(p *arch.PIM) Chip {
 	b := p.Bank
-	c := Chip{Banks: b.Count, TileRows: b.TileRows, TileCols: b.TileCols, PEs: b.PEs, Rows: p.Crossbar.Rows, Cols: p.Crossbar.Cols}
+	c := Chip{Split: b.Split, Banks: b.Count, TileRows: b.TileRows, TileCols: b.TileCols, PEs: b.PEs, Rows: p.Crossbar.Rows, Cols: p.Crossbar.Cols}
 	c.Ops = min(c.BankPEs(), MaxOps)
 	c.Blocks = min(c.BankPEs(), MaxBlocks)
 	c.Reads = c.Blocks

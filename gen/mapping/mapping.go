@@ -12,6 +12,8 @@ import "fmt"
 
 // Chip is the banks there are.
 type Chip struct {
+	Split bool // operations that no bank has room for are cut along their outputs
+
 	Banks              int
 	TileRows, TileCols int // tiles of a bank
 	PEs                int // of a tile
@@ -31,6 +33,7 @@ func (c Chip) BankPEs() int { return c.Tiles() * c.PEs }
 type Matrix struct {
 	Name    string
 	Out, In int // from 1
+	First   int // of the whole matrix's outputs, in a part of it; else 0
 }
 
 // RowBlocks and ColBlocks are the blocks along the inputs and the outputs.
@@ -55,14 +58,14 @@ func (c Chip) NeedPEs(op Op) int {
 // Plan is where everything is.
 type Plan struct {
 	Chip  Chip
-	Ops   []Placed // in the order they were given
+	Ops   []Placed // in the order they were given; parts of an operation follow each other
 	Banks []Bank
 }
 
 // Placed is an operation and its place.
 type Placed struct {
 	Op
-	Bank  int       // that holds it, whole
+	Bank  int       // that holds it
 	Index int       // among the bank's operations, in their order
 	PE    [][][]int // [matrix][row block][column block]: PE of the bank, tile after tile, rows of tiles from west to east
 }
@@ -115,17 +118,22 @@ func (e *NoRoom) Error() string {
 }
 
 // Place gives every operation the first bank that has room for it, and in the bank the next
-// PEs in order. It fails with *NoRoom. Operations in which the inputs differ, or sizes below
+// PEs in order. With Split, an operation that has room in no bank is placed in parts, each an
+// operation of its own with some of the outputs. It fails with *NoRoom. Operations in which the inputs differ, or sizes below
 // 1, are a programmer's mistake and panic.
 func Place(c Chip, ops []Op) (*Plan, error) {
-	p := &placer{Plan: Plan{Chip: c, Banks: make([]Bank, c.Banks)}, next: make([]int, c.Banks),
-		blocks: make([]int, c.Banks), reads: make([]int, c.Banks), order: order(c)}
-	for b := range p.Banks {
-		p.Banks[b].Slots = make([]Slot, c.BankPEs())
-	}
+	p := newPlacer(c)
 	for _, op := range ops {
 		check(op)
 		bank, err := p.find(op)
+		if err != nil && c.Split {
+			if parts := p.split(op); parts != nil {
+				for _, x := range parts {
+					p.put(x.op, x.bank)
+				}
+				continue
+			}
+		}
 		if err != nil {
 			for _, o := range ops {
 				err.Total += c.NeedPEs(o)
@@ -135,6 +143,15 @@ func Place(c Chip, ops []Op) (*Plan, error) {
 		p.put(op, bank)
 	}
 	return &p.Plan, nil
+}
+
+func newPlacer(c Chip) *placer {
+	p := &placer{Plan: Plan{Chip: c, Banks: make([]Bank, c.Banks)}, next: make([]int, c.Banks),
+		blocks: make([]int, c.Banks), reads: make([]int, c.Banks), order: order(c)}
+	for b := range p.Banks {
+		p.Banks[b].Slots = make([]Slot, c.BankPEs())
+	}
+	return p
 }
 
 func check(op Op) {

@@ -149,3 +149,86 @@ func TestFullTablesAreNamed(t *testing.T) {
 		t.Errorf("a full table in bank 0 must send the next operation to bank 1: %v", err)
 	}
 }
+
+// TestOperationsAreCutOverBanks: every output of every matrix is in one part, each block in a PE of
+// its own, row blocks together in a bank; and what is not cut is as without Split.
+func TestOperationsAreCutOverBanks(t *testing.T) {
+	cut := 0
+	for seed := int64(0); seed < 400; seed++ {
+		c, ops := random(rand.New(rand.NewSource(seed)))
+		whole, err := Place(c, ops)
+		c.Split = true
+		plan, splitErr := Place(c, ops)
+		if err == nil && (splitErr != nil || len(plan.Ops) != len(whole.Ops)) {
+			t.Fatalf("seed %d: without need, operations were cut, or %v", seed, splitErr)
+		}
+		if splitErr != nil {
+			continue
+		}
+		if err != nil {
+			cut++
+		}
+		type output struct {
+			op, matrix string
+			at         int
+		}
+		outputs, pes := map[output]int{}, map[[2]int]bool{}
+		for _, op := range plan.Ops {
+			name, _, _ := strings.Cut(op.Name, ",")
+			for i, m := range op.Matrices {
+				for o := range m.Out {
+					outputs[output{name, m.Name, m.First + o}]++
+				}
+				if m.First%c.Cols != 0 || len(op.PE[i]) != c.RowBlocks(m) || len(op.PE[i][0]) != c.ColBlocks(m) {
+					t.Fatalf("seed %d: %s, %+v has PEs %v", seed, op.Name, m, op.PE[i])
+				}
+				for _, row := range op.PE[i] {
+					for _, pe := range row {
+						if pes[[2]int{op.Bank, pe}] {
+							t.Fatalf("seed %d: PE %d of bank %d is taken twice", seed, pe, op.Bank)
+						}
+						pes[[2]int{op.Bank, pe}] = true
+					}
+				}
+			}
+		}
+		for _, op := range ops {
+			for _, m := range op.Matrices {
+				for o := range m.Out {
+					if n := outputs[output{op.Name, m.Name, o}]; n != 1 {
+						t.Fatalf("seed %d: output %d of %s of %s is in %d parts", seed, o, m.Name, op.Name, n)
+					}
+				}
+			}
+		}
+	}
+	if cut < 20 {
+		t.Errorf("only %d of the random chips had room for parts alone", cut)
+	}
+}
+
+// TestAStageStaysInOneBank: where each stage fits a bank, the operations of its layers follow each
+// other in the tables of one, whatever the banks are.
+func TestAStageStaysInOneBank(t *testing.T) {
+	size := func(_ int, projection string) (out, in int) {
+		return map[string]int{"w1": 256}[projection] + 64, map[string]int{"w2": 256}[projection] + 64
+	}
+	const layers = 3 // of 3, 1, 5 and 5 PEs: 9, 3, 15 and 15
+	for _, c := range []Chip{{Banks: 1, PEs: 42}, {Banks: 2, PEs: 24}, {Banks: 3, PEs: 15}, {Banks: 4, PEs: 15}} {
+		c.TileRows, c.TileCols, c.Rows, c.Cols = 1, 1, 64, 64
+		plan, err := PlaceStages(c, Decoder(layers, size))
+		if err != nil {
+			t.Errorf("%d banks: %v", c.Banks, err)
+			continue
+		}
+		for i, op := range plan.Ops {
+			if first := plan.Ops[i/layers*layers]; op.Bank != first.Bank || op.Index != first.Index+i%layers {
+				t.Errorf("%d banks: %s is in bank %d, number %d; %s in bank %d, number %d", c.Banks, op.Name, op.Bank, op.Index, first.Name, first.Bank, first.Index)
+			}
+		}
+	}
+	odd := Chip{Banks: 7, TileRows: 1, TileCols: 1, PEs: 9, Rows: 64, Cols: 64} // no bank has room for W_I of all layers
+	if plan, err := PlaceStages(odd, Decoder(layers, size)); err != nil || len(plan.Ops) != layers*Stages() {
+		t.Errorf("stages that fit no bank: %v", err)
+	}
+}

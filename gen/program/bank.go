@@ -67,17 +67,25 @@ func (j *Job) plan(c *arch.Chip) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", c.Verify.Program.Pos, j.model.Name, err)
 	}
+	for _, op := range plan.Ops {
+		for _, m := range op.Matrices {
+			if w := weights(j.model, m.Name); j.Normalised(m.Name) && m.Out < w.Out {
+				return fmt.Errorf("%s: %s spans banks, and a bank takes the norm of whole vectors; larger banks hold it in one", j.norm.Pos, m.Name)
+			}
+		}
+	}
 	j.Plan = plan
 	return nil
 }
 
-// Bank is the model's weights for a bank: [Out][In], with scale and result of matrix name.
-func (j *Job) Bank(name string) (rows [][]int8, m, s, bits int, activated bool) {
-	w := weights(j.model, name)
-	for o := range w.Out {
-		rows = append(rows, w.Row(o))
+// Bank is the model's weights for a bank: [Out][In] of a matrix or the part of it that the bank
+// holds, with scale and result.
+func (j *Job) Bank(part mapping.Matrix) (rows [][]int8, m, s, bits int, activated bool) {
+	w := weights(j.model, part.Name)
+	for o := range part.Out {
+		rows = append(rows, w.Row(part.First+o))
 	}
-	bits, activated = Result(projectionOf(name))
+	bits, activated = Result(projectionOf(part.Name))
 	return rows, w.M, w.S, bits, activated
 }
 

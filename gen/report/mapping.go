@@ -73,7 +73,11 @@ func (g *mappingPicture) bankHeight() int {
 func (g *mappingPicture) matrices() int {
 	n := 0
 	for _, op := range g.Ops {
-		n += len(op.Matrices)
+		for _, m := range op.Matrices {
+			if m.First == 0 {
+				n++
+			}
+		}
 	}
 	return n
 }
@@ -114,12 +118,13 @@ func (g *mappingPicture) pe(s mapping.Slot, n, x, y int) {
 	if s.Used {
 		m := g.Ops[s.Op].Matrices[s.Matrix]
 		fill = colour(s.Op, s.Matrix)
-		title = fmt.Sprintf("PE %d: %s, row block %d, column block %d", n, m.Name, s.RowBlock, s.ColBlock)
+		title = fmt.Sprintf("PE %d: %s, row block %d, column block %d", n, m.Name, s.RowBlock, m.First/g.Chip.Cols+s.ColBlock)
 	}
 	g.line(`<g><title>%s</title><rect x="%d" y="%d" width="%d" height="%d" rx="2" fill="%s" stroke="#aaaaaa"/>`, html.EscapeString(title), x, y, peWidth, peHeight, fill)
 	if s.Used {
+		m := g.Ops[s.Op].Matrices[s.Matrix]
 		g.line(`<text x="%d" y="%d" font-size="8.5">%s</text><text x="%d" y="%d" font-size="8.5">r%d c%d</text>`,
-			x+4, y+12, html.EscapeString(short(g.Ops[s.Op].Matrices[s.Matrix].Name)), x+4, y+24, s.RowBlock, s.ColBlock)
+			x+4, y+12, html.EscapeString(short(m.Name)), x+4, y+24, s.RowBlock, m.First/g.Chip.Cols+s.ColBlock)
 	}
 	g.line(`</g>`)
 }
