@@ -303,16 +303,20 @@ func (t *tally) head() error {
 	}
 	b := hw.OutputHead{D: t.m.DModel, Lanes: cmp.Or(t.HeadLanes, t.Lanes), Rows: t.m.Vocab}
 	compute, block := b.Cycles([][]hw.Beat{make([]hw.Beat, b.Beats())}), "hw.OutputHead.Cycles"
+	limits := []limit{{BoundCompute, b.Rows * b.Beats()}} // without the way of one row
 	if e := t.engine.block; e != nil {
 		b.Lanes, block = hw.HeadLanes(e, t.HeadLanes, t.Lanes), "hw.HeadCycles"
 		var err error
 		if compute, err = hw.HeadCycles(e, b.D, b.Lanes, b.Rows); err != nil {
 			return fmt.Errorf("the output head of chip %q: %w", t.Name, err)
 		}
+		row, _ := hw.HeadCycles(e, b.D, b.Lanes, 1)
+		limits[0].cycles = compute - row + b.Beats()
 	}
 	memory := 0
 	if t.Attention.PortBytes > 0 {
 		memory = ceilDiv(t.m.Vocab*t.m.DModel, t.Attention.PortBytes)
+		limits = slices.Insert(limits, 0, limit{BoundLPDDR, memory}) // which it is when both take as long
 	}
 	layers := t.layers
 	t.layers = Given("heads", float64(t.heads), "", "one a token that is wanted")
@@ -321,7 +325,7 @@ func (t *tally) head() error {
 	if t.sampled {
 		vector, block = vector+s.DrawCycles(true)-s.DrawCycles(false), block+", hw.Sampler.DrawCycles"
 	}
-	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}, {Vector, vector}, {Network, hw.SwitchTime + t.widen(b)}}, limit{BoundCompute, compute}, limit{BoundLPDDR, memory})
+	t.step(KindHead, block+", hw.VectorUnit.Wait", []partCycles{{Array, compute}, {Memory, max(memory-compute, 0)}, {Vector, vector}, {Network, hw.SwitchTime + t.widen(b)}}, limits...)
 	t.headEnergy()
 	t.layers = layers
 	t.macs = append(t.macs, MACs{"int8 x int8, output head", Given("macs.head", float64(t.heads*t.m.Vocab*t.m.DModel), "MAC", "vocabulary x d_model")})

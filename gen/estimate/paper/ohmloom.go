@@ -27,6 +27,7 @@ func Hardware(decode string, m arch.Model, tech arch.Technology) *estimate.Hardw
 		Attention: arch.Attention{Rows: Rows, Cols: Cols, Decode: decode, Ahead: headsAhead, PortBytes: portBytes, Lanes: softmaxLanes(m)}}
 	if decode == arch.Spread {
 		h.Attention.Engines = enginesFor(m)
+		h.HeadLanes = portBytes // the array takes rows of the embedding table as they come
 	}
 	pairs := 0
 	for _, x := range m.Matrices() {
