@@ -19,6 +19,7 @@ import (
 // with S = slots / Lanes, to the pulse done S + 2, one cycle before the last weights are
 // written; to the reciprocal S + 5 + recipBits.
 func (b Spread) softmax(lib *Lib) *ir.Module {
+	b.Dot = 0 // nothing of it is here
 	doc := fmt.Sprintf("Integer softmax of %d scores at once, %d a cycle: bias, maximum, exponential, sum, reciprocal.", b.Cols, b.Lanes)
 	return lib.module("spread_softmax", "spread_softmax_"+b.suffix(), doc, func(m *ir.Module) {
 		s := &spreadSoftmax{Spread: b, m: m, lib: lib}
