@@ -205,9 +205,11 @@ func (b Bank) Blank() Bank {
 }
 
 // Written is the bank when the rows of stream weights are written, and what stream written tells.
-func (b Bank) Written(rows []Beat) (Bank, []Beat) {
+func (b Bank) Written(rows []Beat) (Bank, []Beat) { return b.write(b.crossbars(), rows) }
+
+// write is Written into crossbars that hold their weights.
+func (b Bank) write(held []Crossbar, rows []Beat) (Bank, []Beat) {
 	states := map[int]*cellState{}
-	held := b.crossbars()
 	var told []Beat
 	n := b.writer().RowBeats()
 	for ; len(rows) >= n; rows = rows[n:] {
@@ -281,8 +283,10 @@ func (b Bank) rowsCycles(shapes []Shape, told []Beat) int {
 
 // randomRows is rows that change no result: those of the program again, in any order, any weights
 // for PEs that hold nothing, and rows that are refused.
-func (b Bank) randomRows(r *rand.Rand, n int) []Beat {
-	held := b.crossbars()
+func (b Bank) randomRows(r *rand.Rand, n int) []Beat { return b.rowsAgain(r, b.crossbars(), n) }
+
+// rowsAgain is randomRows for crossbars that hold their weights, or none.
+func (b Bank) rowsAgain(r *rand.Rand, held []Crossbar, n int) []Beat {
 	var beats []Beat
 	for range n {
 		pe, row := r.Intn(b.pes()), r.Intn(b.Crossbar.Rows)
@@ -298,7 +302,7 @@ func (b Bank) randomRows(r *rand.Rand, n int) []Beat {
 		if last := rows[len(rows)-1]; kind == 1 {
 			i := r.Intn(4)
 			last[i] = []uint64{bits.Mask(b.place()[i].Type.W)}
-			if _, told := b.Written(rows); told[0][4][0] != RowNowhere { // there is such a place, which may hold others
+			if _, told := b.write(held, rows); told[0][4][0] != RowNowhere { // there is such a place, which may hold others
 				continue
 			}
 		}

@@ -17,6 +17,10 @@ import (
 // int8, element i in lane i % Lanes of beat i / Lanes. Stream y, Results() beats a vector in
 // column order, Lanes a beat, zeros beyond the last: acc the int32 sum, q its int8 activation.
 //
+// Writable crossbars take weights as a Bank's do, over streams weights and written; tile_row and tile_col are
+// the PE's row and column, pe is 0. A row is written when no vector is under way, and none begins while
+// a row waits or is written.
+//
 // Time of one vector: K/part + Conversions + fill + N/chunk + 6, where part = gcd(Lanes,
 // Rows) elements reach the PEs a cycle, chunk = gcd(Lanes, Converters, Cols) sums a cycle
 // reach the output buffer, and fill = Steps * ColBlocks * Converters / chunk. Vectors overlap:
@@ -27,7 +31,8 @@ type PIM struct {
 	Lanes                int // elements a beat, 1..64
 	Crossbar             Crossbar
 
-	Weights [][]int8 // [N][K] of -1, 0, 1, or smaller: the rest is zero; not part of the structure
+	Weights [][]int8      // [N][K] of -1, 0, 1, or smaller: the rest is zero; not part of the structure
+	cells   writtenTables // of PEs that were programmed
 }
 
 // K and N are the sizes of the matrix.
@@ -65,7 +70,7 @@ func (b PIM) accBits() int {
 func (b PIM) pe() CrossbarPE { return CrossbarPE{Crossbar: b.Crossbar, Lanes: b.part()} }
 
 func (b PIM) Name() string {
-	return fmt.Sprintf("pim_%dx%d_l%d_%s", b.RowBlocks, b.ColBlocks, b.Lanes, b.Crossbar.suffix())
+	return fmt.Sprintf("pim_%dx%d_l%d_%s", b.RowBlocks, b.ColBlocks, b.Lanes, b.grid().crossbarSuffix())
 }
 
 func (b PIM) Check() error {
@@ -85,7 +90,11 @@ func (b PIM) Streams() (in, out []Stream) {
 		{"acc", ir.Vec(b.Lanes, 32), true, "int32 sums, in cells"},
 		{"q", ir.Vec(b.Lanes, 8), true, "int8 activations"},
 	}}
-	return []Stream{cfg, x}, []Stream{y}
+	in, out = []Stream{cfg, x}, []Stream{y}
+	if b.Crossbar.Writable {
+		in, out = append(in, b.grid().weightsStream()), append(out, b.grid().writtenStream())
+	}
+	return in, out
 }
 
 func (b PIM) Build(lib *Lib) *ir.Module {
@@ -97,9 +106,15 @@ func (b PIM) Build(lib *Lib) *ir.Module {
 		cfg, x := input(m, in[0]), input(m, in[1])
 		take := output(m, out[0])
 
-		buffer := m.Instance("u_input", Fifo{Depth: max(b.Loads(), 2), Lanes: b.Lanes, Width: 8}.Build(lib)).
-			In("x_valid", x.valid).In("x_data", x.fields[0])
-		x.ready(m.OutOf(buffer, "x_ready"))
+		buffer := m.Instance("u_input", Fifo{Depth: max(b.Loads(), 2), Lanes: b.Lanes, Width: 8}.Build(lib)).In("x_data", x.fields[0])
+		var gate rowGate
+		if b.Crossbar.Writable {
+			gate = b.gate(lib, m, in[2], out[1])
+			buffer.In("x_valid", gate.enter(m, b, x, m.OutOf(buffer, "x_ready")))
+		} else {
+			x.ready(m.OutOf(buffer, "x_ready"))
+			buffer.In("x_valid", x.valid)
+		}
 		split := m.Instance("u_distributor", b.distributor(lib)).
 			In("x_valid", m.OutOf(buffer, "y_valid")).In("x_data", m.OutOf(buffer, "y_data"))
 		buffer.In("y_ready", m.OutOf(split, "x_ready"))
@@ -115,6 +130,9 @@ func (b PIM) Build(lib *Lib) *ir.Module {
 			In("scale_s", m.DataReg("scale_s", ir.Bits(5)).SetEn(cfg.valid, cfg.fields[1])).
 			In("y_ready", take)
 		pe.In("y_ready", m.OutOf(merge, "sums_ready"))
+		if b.Crossbar.Writable {
+			gate.leave(m, b, m.OutOf(merge, "y_valid").And(take), pe)
+		}
 		drive(m, out[0], m.OutOf(merge, "y_valid"), m.OutOf(merge, "y_acc"), m.OutOf(merge, "y_q"))
 	})
 }
@@ -206,6 +224,10 @@ func (b PIM) block(row, col int) Crossbar {
 
 // Arithmetic is the sum over row blocks of each PE's product, and its activation.
 func (b PIM) Arithmetic(in [][]Beat) [][]Beat {
+	if len(in) > 2 {
+		written, told := b.Written(in[2])
+		return append(written.Arithmetic(in[:2]), told)
+	}
 	var vectors [][]int8
 	for v := 0; v+b.Loads() <= len(in[1]); v += b.Loads() {
 		var x []int8
@@ -240,7 +262,10 @@ func (b PIM) Product(vectors [][]int8) [][]int32 {
 	for row := range b.RowBlocks {
 		for col := range b.ColBlocks {
 			pair := b.block(row, col)
-			t := pair.Tables()
+			t := b.cells[row*b.ColBlocks+col]
+			if t == nil {
+				t = pair.Tables()
+			}
 			for v, x := range vectors {
 				part := t.Product(x[row*pair.Rows:(row+1)*pair.Rows], uint32(v*t.Conversions()))
 				for c, sum := range part[:pair.Cols] {
@@ -252,8 +277,18 @@ func (b PIM) Product(vectors [][]int8) [][]int32 {
 	return sums
 }
 
-// Cycles of the vectors in stream x; see vectors.
-func (b PIM) Cycles(in [][]Beat) int { return b.vectors(len(in[1]) / b.Loads()) }
+// Cycles of the vectors in stream x, see vectors, or of rows of weights; the time of both together is
+// not known.
+func (b PIM) Cycles(in [][]Beat) int {
+	if len(in) > 2 && len(in[2]) > 0 {
+		if len(in[1]) > 0 {
+			panic("hw: the time of vectors while weights are written is not known")
+		}
+		_, told := b.Written(in[2])
+		return b.grid().rowsCycles(nil, told)
+	}
+	return b.vectors(len(in[1]) / b.Loads())
+}
 
 // vectors is the time of n vectors. With K/part cycles to distribute one, L of them for each
 // row of PEs, and V conversions, vector i is distributed from cycle s, its conversions begin
@@ -298,13 +333,23 @@ func (b PIM) Image(prefix string) *ir.Image {
 func randomPIM(r *rand.Rand) PIM {
 	b := PIM{RowBlocks: oddSize(r, 3), ColBlocks: oddSize(r, 3), Lanes: oddSize(r, 8), Crossbar: randomCrossbar(r, 9)}
 	b.Crossbar.Weights = nil
+	if r.Intn(3) == 0 {
+		b.Crossbar = b.Crossbar.randomWritable(r)
+	}
 	b.Weights = RandomTernary(r, b.N(), b.K())
 	return b
 }
 
-// pimWork is a scale and one to four vectors.
+// pimWork is a scale and one to four vectors, or rows of weights.
 func pimWork(r *rand.Rand, b PIM, extreme bool) [][]Beat {
 	in, _ := b.Streams()
 	cfg := Beat{{uint64(128 + r.Intn(128))}, {uint64(1 + r.Intn(12))}}
-	return [][]Beat{{cfg}, RandomBeats(r, in[1], (1+r.Intn(4))*b.Loads(), extreme)}
+	work := [][]Beat{{cfg}, RandomBeats(r, in[1], (1+r.Intn(4))*b.Loads(), extreme)}
+	if b.Crossbar.Writable {
+		work = append(work, nil)
+		if r.Intn(2) == 0 {
+			work = [][]Beat{nil, nil, b.RandomRows(r, 1+r.Intn(8))}
+		}
+	}
+	return work
 }

@@ -12,7 +12,7 @@ import (
 // for projections and, for attention, a bare systolic array or a decode engine. Each may be
 // missing, but not all.
 //
-// Streams of the PIM half keep their names (cfg and x in, y out); the array's feed x is
+// Streams of the PIM half keep their names (cfg and x in, y out, with writable crossbars weights and written); the array's feed x is
 // called feed here and its drain y is called drain; those of bank i are called bank<i>_cmd,
 // bank<i>_x and bank<i>_y, and where crossbars are writable bank<i>_weights and bank<i>_written; an array of stationary operands, which
 // may stand in its place, takes these as stream stay. The engine's streams keep theirs (token,
@@ -40,7 +40,11 @@ type half struct {
 func (b Tile) halves() []half {
 	var hs []half
 	if b.PIM != nil {
-		hs = append(hs, half{"u_pim", *b.PIM, []string{"cfg", "x"}, []string{"y"}})
+		h := half{"u_pim", *b.PIM, []string{"cfg", "x"}, []string{"y"}}
+		if b.PIM.Crossbar.Writable {
+			h.in, h.out = append(h.in, "weights"), append(h.out, "written")
+		}
+		hs = append(hs, h)
 	}
 	for i, bank := range b.Banks {
 		name := fmt.Sprintf("bank%d", i)

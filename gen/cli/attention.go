@@ -78,7 +78,7 @@ func (b *bench) stream(e verify.Engine, top *ir.Module, phaseName string, in [][
 		}
 		wants = append(wants, drive.Want{Name: name, Beats: len(want[i])})
 	}
-	if err := e.Power(b.seed, b.img); err != nil {
+	if err := b.power(e); err != nil {
 		return nil, err
 	}
 	res, err := drive.Run(e, top, feeds, wants, opt)

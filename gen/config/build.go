@@ -99,10 +99,6 @@ func (l *loader) pim(n *node) *arch.PIM {
 	p.Crossbar.Write = l.write(x)
 	p.Bank = l.bank(n)
 	l.fitCells(n, p)
-	if p.Bank == nil && p.Crossbar.Write != nil {
-		l.add(Error, x.at("writable"), Diagnostic{Summary: "Only the crossbars of banks can be written", In: x.in, Value: "true",
-			Suggestion: fmt.Sprintf("describe banks (%s), or remove it", oneOf(bankAttrs))})
-	}
 	if norm := n.child("norm"); p.Bank == nil && norm != nil {
 		l.add(Error, norm.rng, Diagnostic{Summary: "Only banks have a norm", In: norm.in, Suggestion: fmt.Sprintf("describe banks (%s), or remove it", oneOf(bankAttrs))})
 	}
