@@ -345,7 +345,7 @@ func (c *chipping) host() {
 	took, gave := m.OutOf(c.net, "took"), m.OutOf(c.net, "gave")
 	works := func(name string, first, readers, writer int) *ir.Node { // it takes beats, or has some and gave not all
 		took, gave := took.Elem(first), gave.Elem(writer)
-		n := m.Reg(name+"_has", ir.Bits(3), 0)
+		n := m.Reg(name+"_has", ir.Bits(5), 0) // a token of a block each, and what is queued
 		n.SetEn(took.Xor(gave), took.Mux(n.Q.AddK(1), n.Q.AddK(-1)))
 		return offering.Elems(first, readers).AnyOf(1).Or(n.Q.EqK(0).Not()).Named(name + "_works")
 	}

@@ -350,7 +350,10 @@ func (t *writing) simulate(ctx context.Context, d *description) error {
 
 // observe looks at what is inside the chip in a cycle of the run.
 func (t *writing) observe(cycle int, running bool, p *probes, output func(port string) []uint64) error {
-	if t.activity != nil && running {
+	if !running { // before the reset valid may be anything
+		return nil
+	}
+	if t.activity != nil {
 		t.activity.observe(cycle, func(stream string) bool { return p.fires(stream, output) })
 	}
 	if t.checker != nil {
