@@ -2,13 +2,15 @@ package ir
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // Probe is a copy of d with further outputs of the top module, probe_0, probe_1 and so on,
 // one for each path, after d's own outputs. A path leads through plain instances to a
-// register, a port or a named node: "u_engine.u_softmax.reads". Names of everything else,
-// and so power-on values and images, stay. It panics at a path that leads nowhere.
+// register, a port or a named node: "u_engine.u_softmax.reads"; through an Array with the number
+// of an instance: "tile[3].u_mem.rdata". Names of everything else, and so power-on values and
+// images, stay. It panics at a path that leads nowhere.
 func Probe(d *Design, paths []string) *Design {
 	c := Clone(d)
 	for i, path := range paths {
@@ -28,8 +30,10 @@ func probe(m *Module, name string, path []string) *Node {
 	if len(path) == 1 {
 		return observed(m, path[0])
 	}
+	inst, number, grid := strings.Cut(path[0], "[")
+	at, err := strconv.Atoi(strings.TrimSuffix(number, "]"))
 	for _, in := range m.Insts {
-		if in.Name != path[0] || in.Grid {
+		if in.Name != inst || in.Grid != grid || grid && (err != nil || at < 0 || at >= in.Count()) {
 			continue
 		}
 		if in.Of.Port(name) == nil { // a module may be in several places
@@ -39,7 +43,11 @@ func probe(m *Module, name string, path []string) *Node {
 			}
 			in.Of.Out(name, n, strings.Join(path[1:], "."))
 		}
-		return m.OutOf(in, name)
+		all := m.OutOf(in, name)
+		if n := in.Of.Port(name).Type.N; grid {
+			return all.Elems(at*n, n)
+		}
+		return all
 	}
 	return nil
 }

@@ -27,11 +27,11 @@ func activate(folder string) (*activations, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(folder + "heldout.txt")
+	text, err := heldOut(folder)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := m.Encode(strings.TrimPrefix(string(text), "?"))
+	ids, err := m.Encode(text)
 	if err != nil {
 		return nil, err
 	}
@@ -54,4 +54,10 @@ func activate(folder string) (*activations, error) {
 		}
 	}
 	return a, nil
+}
+
+// heldOut is text that the models were not trained on.
+func heldOut(folder string) (string, error) {
+	data, err := os.ReadFile(folder + "heldout.txt")
+	return strings.TrimPrefix(string(data), "?"), err
 }

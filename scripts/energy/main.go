@@ -32,6 +32,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) > 1 && os.Args[1] == "gates" {
 		return printGates(ctx, b, ".")
 	}
+	if len(os.Args) > 1 && os.Args[1] == "units" {
+		return printUnits(ctx, b, ".")
+	}
 	fmt.Printf("Energy of digital parts: %s, %g V, %s; no glitches, no wires\n\n", b.liberty, b.lib.Voltage, b.yosys)
 	fmt.Println("| part | operation | operations | pJ | of it in nets | in cells | in clocks | cells | flip-flops | leakage, nW |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")

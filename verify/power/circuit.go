@@ -248,8 +248,8 @@ func (c *Circuit) netsOf(name string) []int {
 	if nets, ok := c.ports[name]; ok {
 		return nets
 	}
-	if instance, port, ok := strings.Cut(name, "."); ok {
-		if nets, ok := c.macros[instance][port]; ok {
+	if i := strings.LastIndex(name, "."); i > 0 {
+		if nets, ok := c.macros[name[:i]][name[i+1:]]; ok {
 			return nets
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"ohmloom/ir"
-	"ohmloom/rtl"
 	"ohmloom/verify"
 	"ohmloom/verify/synth"
 )
@@ -27,40 +26,11 @@ type Meter struct {
 }
 
 // NewMeter synthesises d by the flow of area, with macros as black boxes. open makes the engine
-// that runs the RTL. Macros stand in plain instances, not in arrays.
+// that runs the RTL.
 func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, open func(*ir.Design) (verify.Engine, error)) (*Meter, error) {
 	m := &Meter{Compare: true, ins: map[string]bool{}}
-	if err := m.macroOutputs(d.Top, "", false); err != nil {
-		return nil, err
-	}
-	out, err := rtl.Emit(d, rtl.Options{})
-	if err != nil {
-		return nil, err
-	}
-	var texts, names []string
-	inside := map[*ir.Module]bool{}
-	for _, x := range slices.Backward(d.Modules) { // parents before children
-		if x.Macro != nil {
-			for _, in := range x.Insts {
-				inside[in.Of] = true
-			}
-		}
-		switch {
-		case inside[x]:
-			for _, in := range x.Insts {
-				inside[in.Of] = true
-			}
-		case x.Macro != nil:
-			texts, names = append(texts, synth.Blackbox(x)), append(names, x.Name)
-		default:
-			texts = append(texts, string(out.File("rtl/"+x.Name+".v").Data))
-		}
-	}
-	net, err := synth.NetlistJSON(ctx, d.Top.Name, texts, o)
-	if err != nil {
-		return nil, err
-	}
-	c, err := l.Circuit(net, d.Top.Name, names)
+	macros := macroOutputs(d.Top, "", "")
+	c, err := netlist(ctx, d, l, o, true)
 	if err != nil {
 		return nil, err
 	}
@@ -68,35 +38,19 @@ func NewMeter(ctx context.Context, d *ir.Design, l *Library, o synth.Options, op
 	for _, name := range c.inputs {
 		m.ins[name] = true
 	}
+	var probes []string
+	for _, x := range macros {
+		probes, m.macros = append(probes, x.probe), append(m.macros, x.net)
+	}
 	m.probes = len(m.macros)
 	probed := d
 	if m.probes > 0 {
-		probed = ir.Probe(d, m.macros)
+		probed = ir.Probe(d, probes)
 	}
 	m.shape = verify.ShapeOf(probed.Top)
 	m.out = make([]uint64, m.shape.OutWords)
 	m.rtl, err = open(probed)
 	return m, err
-}
-
-// macroOutputs finds the outputs of the macros below top; a probe does not reach those in arrays.
-func (m *Meter) macroOutputs(top *ir.Module, prefix string, array bool) error {
-	for _, in := range top.Insts {
-		path := prefix + in.Name + "."
-		switch array := array || in.Grid; {
-		case in.Of.Macro == nil:
-			if err := m.macroOutputs(in.Of, path, array); err != nil {
-				return err
-			}
-		case array:
-			return fmt.Errorf("power: macro %s%s stands in an array, where its outputs can't be read", prefix, in.Name)
-		default:
-			for _, p := range in.Of.Outputs() {
-				m.macros = append(m.macros, path+p.Name)
-			}
-		}
-	}
-	return nil
 }
 
 func (m *Meter) Name() string { return m.rtl.Name() }

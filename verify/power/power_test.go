@@ -1,10 +1,12 @@
 package power
 
 import (
+	"fmt"
 	"math"
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,10 +187,113 @@ func TestANetlistComputesWhatTheRTLDoes(t *testing.T) {
 	}
 }
 
-// Memories in an array, whose outputs no probe reaches, are an error and no wrong number.
-func TestAMacroInAnArrayIsRefused(t *testing.T) {
-	b := hw.Switch{Lanes: 2, Width: 4, Depth: 4, Buffers: 3, Writers: 1, Offsets: []int{0}}
-	if _, err := NewMeter(t.Context(), ir.NewDesign(b.Build(hw.NewLib(nil))), nil, synth.Options{}, nil); err == nil || !strings.Contains(err.Error(), "stands in an array") {
-		t.Error(err)
+// A unit inside a chip of two, with memories in an array, is what it is alone: its netlist does what
+// the RTL does, on what it is given there.
+func TestAUnitInALargerDesignIsMeasured(t *testing.T) {
+	found := tools.NeedForTest(t, "yosys", "liberty")
+	lib, err := synth.ReadLiberty(found[1].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ReadLibrary(found[1].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := hw.Switch{Lanes: 2, Width: 3, Depth: 4, Buffers: 3, Writers: 1, Offsets: []int{0}}
+	small := b.Build(hw.NewLib(nil))
+	top := ir.New("top", "")
+	grid := top.Array("u_pair", small, 2, 1)
+	for _, p := range small.Inputs() { // the second has nothing to do but w0's data
+		n := top.In(p.Name, p.Type, "")
+		if p.Name != "w0_data" {
+			n = n.Join(top.K(p.Type.W, 0).Splat(p.Type.N))
+		} else {
+			n = n.Join(n)
+		}
+		grid.Each(p.Name, n)
+	}
+	for _, p := range small.Outputs() {
+		top.Out(p.Name, top.OutOf(grid, p.Name).Elems(0, p.Type.N), "")
+	}
+	d := ir.NewDesign(top)
+	o := synth.Options{Yosys: found[0].Path, Version: found[0].Version, Liberty: lib}
+	var units []*Unit
+	var paths []string
+	for i := range 2 {
+		u, err := NewUnit(t.Context(), d, fmt.Sprintf("u_pair[%d]", i), l, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		units, paths = append(units, u), append(paths, u.Probes()...)
+	}
+	if _, err := NewUnit(t.Context(), d, "u_nothere", l, o); err == nil {
+		t.Error("an instance that is not there is measured")
+	}
+	probed := ir.Probe(d, paths)
+	e, err := interp.New(probed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Power(1, nil); err != nil {
+		t.Fatal(err)
+	}
+	shape := verify.ShapeOf(probed.Top)
+	in, out := make([]uint64, shape.InWords), make([]uint64, shape.OutWords)
+	r := rand.New(rand.NewSource(1))
+	for cycle := range 600 {
+		in[0] = 0
+		if cycle == 0 {
+			in[0] = 1
+		}
+		at := 1
+		for _, p := range shape.In {
+			for i := range p.Type.N {
+				in[at+i] = r.Uint64() & (1<<p.Type.W - 1)
+				if p.Name == "move_src" || p.Name == "move_dst" {
+					in[at+i] %= 3
+				}
+				if p.Name == "move_more" {
+					in[at+i] = 0
+				}
+			}
+			at += p.Type.N
+		}
+		if err := e.Run(in, out, 1); err != nil {
+			t.Fatal(err)
+		}
+		if cycle == 200 { // all has been written by now
+			for _, u := range units {
+				u.Forget()
+			}
+		}
+		if cycle == 0 {
+			continue
+		}
+		at = shape.OutWords
+		var values [][]uint64
+		for i := len(shape.Out) - 1; i >= len(shape.Out)-len(paths); i-- {
+			at -= shape.Out[i].Type.N
+			values = append(values, out[at:at+shape.Out[i].Type.N])
+		}
+		slices.Reverse(values)
+		for i, u := range units {
+			u.Cycle(func(k int) []uint64 { return values[i*len(u.Probes())+k] })
+		}
+	}
+	busy, idle := units[0].Circuit.Result(), units[1].Circuit.Result()
+	if units[0].Wrong != 0 || busy.Cycles != 399 || busy.Toggles < 2*idle.Toggles || idle.Clock != busy.Clock {
+		t.Errorf("%d outputs are wrong; %+v, idle %+v", units[0].Wrong, busy, idle)
+	}
+	for i := range units[0].Circuit.gates { // a gate that inverts
+		if g := &units[0].Circuit.gates[i]; len(g.inputs) == 2 {
+			k := *g.cell
+			k.outputs = []output{{k.outputs[0].name, ^k.outputs[0].table, k.outputs[0].power}}
+			g.cell = &k
+		}
+	}
+	units[0].Cycle(func(k int) []uint64 { return make([]uint64, units[0].elements(k)) })
+	if units[0].Wrong == 0 {
+		t.Error("wrong gates are not seen")
 	}
 }

@@ -10,12 +10,15 @@ import (
 	"ohmloom/verify/cache"
 )
 
-// NetlistJSON is module top of the Verilog texts mapped to cells by the area flow, its submodules
-// flattened, as Yosys' write_json has it. Modules that texts do not have, declared by Blackbox,
+// NetlistJSON is module top of the Verilog texts mapped to cells by the area flow and flattened, as
+// Yosys' write_json has it: before it is mapped (flat), or after, module by module as in area. Modules that texts do not have, declared by Blackbox,
 // stay as they are.
-func NetlistJSON(ctx context.Context, top string, texts []string, o Options) ([]byte, error) {
+func NetlistJSON(ctx context.Context, top string, texts []string, flat bool, o Options) ([]byte, error) {
 	src := strings.Join(texts, "\n")
 	script := fmt.Sprintf(mapping, top, "-flatten ") + "write_json net.json\n"
+	if !flat {
+		script = fmt.Sprintf(mapping, top, "") + "flatten\nopt_clean -purge\nwrite_json net.json\n"
+	}
 	build := func(ctx context.Context, dir string) error {
 		work, err := o.workDir(src)
 		if err != nil {
