@@ -240,6 +240,21 @@ type Energy struct {
 	LinkBit  Quantity // over the network of a bank or of the chip, pJ/bit
 	LPDDRBit Quantity // external memory, pJ/bit
 	PELeak   Quantity // leakage of one PE of the attention array, uW
+
+	// What follows may be missing. It is dynamic energy without clocks, where FlipFlop is known.
+	Switch      Quantity // element of 16 bits written into a buffer of the switch and read, pJ
+	Softmax     Quantity // score, from the array to its weight, pJ
+	Normalise   Quantity // output of attention divided by its sum of weights, pJ
+	Router      Quantity // sum of a PE on its way through the routers of a bank, pJ
+	BankControl Quantity // element of a vector handed to the PEs of a bank, pJ
+	Post        Quantity // result scaled, activated and buffered behind a bank, pJ
+	PEControl   Quantity // control and input vector of a PE, a converter code, pJ
+	Vector      Quantity // element of the residual stream for an addition and a norm, pJ
+	Head        Quantity // element of a row of the output head, the product left out, pJ
+	Sampler     Quantity // logit, pJ
+	Sequencer   Quantity // instruction, pJ
+	FlipFlop    Quantity // clock of a flip-flop in a cycle, pJ
+	GateLeak    Quantity // leakage of a gate equivalent, uW; PELeak is left out then
 }
 
 // EnergyPart is one figure of Energy as technologies name it.
@@ -262,6 +277,19 @@ var EnergyParts = []EnergyPart{
 	{"link_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LinkBit }, false},
 	{"lpddr_bit", "pJ/bit", func(e *Energy) *Quantity { return &e.LPDDRBit }, false},
 	{"pe_leak", "uW", func(e *Energy) *Quantity { return &e.PELeak }, false},
+	{"switch", "pJ", func(e *Energy) *Quantity { return &e.Switch }, true},
+	{"softmax", "pJ", func(e *Energy) *Quantity { return &e.Softmax }, true},
+	{"normalise", "pJ", func(e *Energy) *Quantity { return &e.Normalise }, true},
+	{"router", "pJ", func(e *Energy) *Quantity { return &e.Router }, true},
+	{"bank_control", "pJ", func(e *Energy) *Quantity { return &e.BankControl }, true},
+	{"post", "pJ", func(e *Energy) *Quantity { return &e.Post }, true},
+	{"pe_control", "pJ", func(e *Energy) *Quantity { return &e.PEControl }, true},
+	{"vector", "pJ", func(e *Energy) *Quantity { return &e.Vector }, true},
+	{"head", "pJ", func(e *Energy) *Quantity { return &e.Head }, true},
+	{"sampler", "pJ", func(e *Energy) *Quantity { return &e.Sampler }, true},
+	{"sequencer", "pJ", func(e *Energy) *Quantity { return &e.Sequencer }, true},
+	{"flip_flop", "pJ", func(e *Energy) *Quantity { return &e.FlipFlop }, true},
+	{"gate_leak", "uW", func(e *Energy) *Quantity { return &e.GateLeak }, true},
 }
 
 // Quantity is a number with its provenance.

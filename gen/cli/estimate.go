@@ -32,6 +32,7 @@ type estimateFlags struct {
 	sampled bool
 	csv     bool
 	why     string
+	tech    string
 }
 
 // estimateResult is what estimate --json prints.
@@ -50,6 +51,7 @@ type estimateResult struct {
 	Joules          float64         `json:"joules"`
 	JoulesPerToken  float64         `json:"joules_per_token"`
 	TokensPerJoule  float64         `json:"tokens_per_joule"`
+	IdleClock       float64         `json:"joules_per_token_idle_clock,omitempty"` // of joules_per_token, what gates of idle PEs' clocks would save
 	GOPS            float64         `json:"gops"`
 	GOPSPerWatt     float64         `json:"gops_per_watt"`
 	WordsPerBattery float64         `json:"words_per_battery"`
@@ -70,6 +72,7 @@ type estimateResult struct {
 // estimateHelp names the keys of both forms.
 type estimateHelp struct {
 	estimateResult
+	Synthesised string            `json:"technology_synthesised"`
 	Corrections []correctionState `json:"corrections"`
 	Rows        []paperRow        `json:"rows"`
 	HeatMap     []heatField       `json:"heat_map"`
@@ -128,6 +131,9 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 				return usage("--csv and --json: choose one")
 			}
 			if f.paper {
+				if f.tech != "" {
+					return usage("--paper has both technologies, 45nm and 45nm-synthesised, and takes no --technology")
+				}
 				if len(args) > 0 {
 					return usage("--paper takes no FILE: it compares with ohmloom's chip at the paper's size")
 				}
@@ -149,6 +155,7 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 	fl.BoolVar(&f.noHead, "no-head", false, "decoder layers only, as PIM-LLM counts")
 	fl.BoolVar(&f.sampled, "sampled", false, "tokens are drawn, as with a temperature; else greedy")
 	fl.IntVar(&f.latency, "latency", 0, "`cycles` in which external memory answers a whole chip")
+	fl.StringVar(&f.tech, "technology", "", "`name` of a technology of the library of the library, for the chip without FILE (default 45nm: digital figures cited; 45nm-synthesised: of netlists)")
 	fl.BoolVar(&f.csv, "csv", false, "print the rows (--paper) or the parts as CSV")
 	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; "+allKeys+" names them all")
 	return a.varFlag(cmd)
@@ -161,6 +168,9 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 	}
 	if f.context < 0 || f.context == 0 && cmd.Flags().Changed("context") {
 		return usage("--context %d: allowed are 1 or more tokens", f.context)
+	}
+	if _, names := config.Library(); f.tech != "" && !slices.Contains(names, f.tech) {
+		return usage("--technology %q: the library has %s", f.tech, strings.Join(names, ", "))
 	}
 	if f.chips < 1 || f.chips > 1_000_000 {
 		return usage("--chips %d: allowed are 1 to 1,000,000", f.chips)
@@ -213,7 +223,10 @@ func (a *app) estimated(cmd *cobra.Command, args []string, f estimateFlags) (*es
 		if err := a.show(diags); err != nil {
 			return nil, nil, err
 		}
-		return paper.Hardware("spread", *m, config.LibraryTechnology("45nm")), &estimateInput{model: m}, nil
+		return paper.Hardware("spread", *m, config.LibraryTechnology(cmp.Or(f.tech, "45nm"))), &estimateInput{model: m}, nil
+	}
+	if f.tech != "" {
+		return nil, nil, usage("--technology is for the chip without FILE; a description says its own: technology = %q", f.tech)
 	}
 	a.model = f.model
 	d, err := a.loadEstimated(cmd.Context(), args)
@@ -241,7 +254,7 @@ func estimateOf(r *estimate.Result, hash string) *estimateResult {
 	res := &estimateResult{Chip: r.Hardware.Name, Hash: hash, Technology: r.Hardware.Tech.Name, Model: r.Model.Name, Context: r.Context, Phase: r.Phase,
 		Tokens: r.Tokens, Cycles: r.Cycles.Value, RTLExact: r.RTLExact, Seconds: r.Seconds.Value, TokensPerSecond: r.TokensPerSecond.Value, Joules: r.Joules.Value,
 		JoulesPerToken: r.JoulesPerToken.Value, TokensPerJoule: r.TokensPerJoule.Value, GOPS: r.GOPS.Value, GOPSPerWatt: r.GOPSPerWatt.Value,
-		WordsPerBattery: r.WordsPerBattery.Value, Pairs: r.Pairs.Value, ADCs: r.ADCs.Value, AnalogAreaMM2: r.AnalogArea.Value}
+		WordsPerBattery: r.WordsPerBattery.Value, IdleClock: value(r.IdleClock), Pairs: r.Pairs.Value, ADCs: r.ADCs.Value, AnalogAreaMM2: r.AnalogArea.Value}
 	if r.WriteCycles != nil {
 		res.WriteCycles, res.WriteSeconds = r.WriteCycles.Value, r.WriteSeconds.Value
 	}
@@ -351,6 +364,9 @@ func (a *app) estimateTables(r *estimateResult) {
 		r.Phase, r.Model, r.Context, r.Chip, r.Cycles, r.TokensPerSecond, 1e3*r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery)
 	if r.RTLExact {
 		a.note("cycles: the chip's own time, equal to its RTL's")
+	}
+	if r.IdleClock > 0 {
+		a.note("%.4g mJ/token of it are clocks of crossbar PEs that wait; with clock gates, which the RTL has not, it would be %.4g mJ/token", 1e3*r.IdleClock, 1e3*(r.JoulesPerToken-r.IdleClock))
 	}
 	a.note("energy: constants of technology %q, cited and assumed unless their kind says otherwise; --why joules_per_token shows them", r.Technology)
 }

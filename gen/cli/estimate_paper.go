@@ -14,7 +14,8 @@ import (
 
 // paperResult is what estimate --paper --json prints.
 type paperResult struct {
-	Technology  string            `json:"technology"`
+	Technology  string            `json:"technology"`             // of joules_per_token
+	Synthesised string            `json:"technology_synthesised"` // of what stands under synthesised
 	Corrections []correctionState `json:"corrections"`
 	Rows        []paperRow        `json:"rows"`
 	HeatMap     []heatField       `json:"heat_map"`
@@ -45,6 +46,16 @@ type paperRow struct {
 	BoundShare      float64 `json:"bound_share,omitempty"`
 	ADCs            float64 `json:"adcs,omitempty"`
 	AnalogAreaMM2   float64 `json:"analog_area_mm2,omitempty"`
+
+	Synthesised *synthesisedRow `json:"synthesised,omitempty"`
+}
+
+// synthesisedRow is ohmloom's energy with digital parts as synthesised, clocks and leakage.
+type synthesisedRow struct {
+	JoulesPerToken float64 `json:"joules_per_token"`
+	TokensPerJoule float64 `json:"tokens_per_joule"`
+	GatedJoules    float64 `json:"joules_per_token_gated"` // with the clocks of idle PEs gated, as the RTL has them not
+	GatedPerJoule  float64 `json:"tokens_per_joule_gated"`
 }
 
 type heatField struct {
@@ -82,15 +93,15 @@ func (a *app) estimatePaper(f estimateFlags) error {
 			tables = append(tables, m)
 		}
 	}
-	tech := config.LibraryTechnology("45nm")
-	rows, err := paper.Table(tables, tech, on)
+	tech, synthesised := config.LibraryTechnology("45nm"), config.LibraryTechnology("45nm-synthesised")
+	rows, err := paper.Table(tables, tech, synthesised, on)
 	if err != nil {
 		return failed("%w", err)
 	}
 	if f.why != "" {
 		return a.paperWhy(f.why, rows)
 	}
-	res := &paperResult{Technology: tech.Name}
+	res := &paperResult{Technology: tech.Name, Synthesised: synthesised.Name}
 	for _, c := range paper.All {
 		res.Corrections = append(res.Corrections, correctionState{c.Name, on[c.Name], c.Doc})
 	}
@@ -128,6 +139,10 @@ func paperRowOf(r paper.Row) paperRow {
 	if r.ADCs != nil {
 		row.ADCs, row.AnalogAreaMM2 = r.ADCs.Value, r.AnalogArea.Value
 	}
+	if s := r.Synthesised; s != nil {
+		gated := s.JoulesPerToken.Value - value(s.IdleClock)
+		row.Synthesised = &synthesisedRow{s.JoulesPerToken.Value, s.TokensPerJoule.Value, gated, 1 / gated}
+	}
 	return row
 }
 
@@ -145,6 +160,9 @@ func (a *app) paperWhy(path string, rows []paper.Row) error {
 			if r.ADCs != nil {
 				trees = append(trees, r.ADCs, r.AnalogArea)
 			}
+			if s := r.Synthesised; s != nil {
+				trees = append(trees, s.JoulesPerToken.As("synthesised.joules_per_token"), s.TokensPerJoule.As("synthesised.tokens_per_joule"))
+			}
 			return a.explain(parts[4], trees)
 		}
 	}
@@ -154,7 +172,7 @@ func (a *app) paperWhy(path string, rows []paper.Row) error {
 // paperTables prints for people.
 func (a *app) paperTables(res *paperResult) {
 	for _, v := range []string{paper.Published, paper.Corrected} {
-		t := a.table("model", "context", "TPU-LLM", "PIM-LLM", "ohmloom-column", "ohmloom-spread", "x PIM-LLM", "TPU-LLM mJ", "PIM-LLM mJ", "column mJ", "spread mJ", "spread is bound by")
+		t := a.table("model", "context", "TPU-LLM", "PIM-LLM", "ohmloom-column", "ohmloom-spread", "x PIM-LLM", "TPU-LLM mJ", "PIM-LLM mJ", "column mJ", "spread mJ", "spread mJ synthesised", "and gated", "spread is bound by")
 		n := len(paper.Systems)
 		for i := 0; i+n <= len(res.Rows); i += n {
 			if r := res.Rows[i : i+n]; r[0].Variant == v {
@@ -165,6 +183,9 @@ func (a *app) paperTables(res *paperResult) {
 				row = append(row, fmt.Sprintf("%.2f", r[3].OverPIM))
 				for _, s := range r {
 					row = append(row, fmt.Sprintf("%.3f", 1e3*s.JoulesPerToken))
+				}
+				if s := r[3].Synthesised; s != nil {
+					row = append(row, fmt.Sprintf("%.4g", 1e3*s.JoulesPerToken), fmt.Sprintf("%.4g", 1e3*s.GatedJoules))
 				}
 				t.AppendRow(append(row, fmt.Sprintf("%s, %.1f %%", r[3].Bound, 100*r[3].BoundShare)))
 			}
@@ -193,4 +214,6 @@ func (a *app) paperTables(res *paperResult) {
 	last := res.Rows[len(res.Rows)/2-1] // of the published ones: the largest model on spread
 	a.note("ohmloom: 32 x 32 multipliers, 100 MHz, 256 x 256 crossbars, LPDDR5-6400 x32, decoder layers only, as the paper counts; cycles from the blocks' closed forms.")
 	a.note("Its energy counts LPDDR, SRAM, network and leakage, which the published figures leave out; analog area of %s: %.0f mm2 with %.0f converters.", last.Model, last.AnalogAreaMM2, last.ADCs)
+	a.note("Energy is of technology %q, whose digital figures are cited (Horowitz, ISSCC 2014), as publications count: no registers, no clocks. Synthesised is of %q: ohmloom's own netlists, scaled to 45 nm, with leakage and the clocks of all flip-flops, also of PEs that wait; gated, those clocks do not run, which the RTL has no gates for.",
+		res.Technology, res.Synthesised)
 }

@@ -152,8 +152,7 @@ func (r *reporter) paper(s *report.Section) error {
 			shown = m.Name
 		}
 	}
-	tech := config.LibraryTechnology("45nm")
-	rows, err := paper.Table(models, tech, on)
+	rows, err := paper.Table(models, config.LibraryTechnology("45nm"), config.LibraryTechnology("45nm-synthesised"), on)
 	if err != nil {
 		return err
 	}

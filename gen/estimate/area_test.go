@@ -101,3 +101,43 @@ func TestAreaWithoutAGateIsAnError(t *testing.T) {
 		t.Error("the gate is not optional")
 	}
 }
+
+// Clocks take their energy in every cycle in every flip-flop of the chip, and all of its gates leak;
+// what the PEs that wait take is a part of it, and small where most of the PEs work.
+func TestClocksAndLeakageAreThoseOfAllLogic(t *testing.T) {
+	tech := config.LibraryTechnology("45nm-synthesised")
+	m := library(t, "gpt2-350m")
+	r, err := paper.Hardware(arch.Spread, m, tech).Estimate(m, 256, estimate.Decode, estimate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, _ := areaOf(t, r)
+	var gates, flipFlops, clock, leakage float64
+	for _, p := range parts {
+		gates, flipFlops = gates+p.Gates, flipFlops+p.FlipFlops
+	}
+	for _, p := range r.Parts {
+		switch p.Part {
+		case estimate.Clock, estimate.IdleClock:
+			clock += p.Joules.Value
+		case estimate.Leakage:
+			leakage += p.Joules.Value
+		}
+	}
+	if want := flipFlops * r.Cycles.Value * tech.Energy.FlipFlop.Value * 1e-12; !near(clock, want) {
+		t.Errorf("clocks take %v J, want %v", clock, want)
+	}
+	if want := gates * r.Seconds.Value * tech.Energy.GateLeak.Value * 1e-6; !near(leakage, want) {
+		t.Errorf("leakage is %v J, want %v", leakage, want)
+	}
+	if idle := r.IdleClock.Value / r.JoulesPerToken.Value; idle < 0.5 || idle > 0.99 { // one layer of 24 works at a time
+		t.Errorf("idle clocks are %.2f of the energy", idle)
+	}
+	cited, err := paper.Hardware(arch.Spread, m, config.LibraryTechnology("45nm")).Estimate(m, 256, estimate.Decode, estimate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cited.IdleClock != nil || cited.JoulesPerToken.Value >= r.JoulesPerToken.Value-r.IdleClock.Value {
+		t.Errorf("cited figures give %v J, synthesised ones %v", cited.JoulesPerToken.Value, r.JoulesPerToken.Value)
+	}
+}

@@ -21,6 +21,10 @@ const (
 	Vector   = "vector unit"
 	Memory   = "memory"
 	Leakage  = "leakage"
+
+	Clock     = "clock"             // of flip-flops
+	IdleClock = "clock of idle PEs" // of those of crossbar PEs and routers that have nothing to do
+	Logic     = "all logic"         // in place of a kind of layer
 )
 
 // Kinds of layers.
@@ -82,6 +86,7 @@ type Result struct {
 	Cycles, Seconds, TokensPerSecond *Quantity
 	Joules, JoulesPerToken           *Quantity
 	TokensPerJoule                   *Quantity
+	IdleClock                        *Quantity // of the joules a token, what clock gates would save; nil: not known
 	GOPS, GOPSPerWatt                *Quantity // a MAC is one operation
 	WordsPerBattery                  *Quantity // 5 Wh, 1.5 tokens a word
 	Pairs                            *Quantity // crossbar pairs
@@ -144,7 +149,10 @@ func (h *Hardware) Estimate(m arch.Model, l int, phase string, o Options) (*Resu
 			return nil, err
 		}
 	}
-	r := t.result(phase, pairs)
+	r, err := t.result(phase, pairs)
+	if err != nil {
+		return nil, err
+	}
 	r.RTLExact = exact
 	r.WriteCycles, r.WriteSeconds = t.writing(pairs, o.Chips)
 	return r, nil
@@ -344,7 +352,7 @@ func (t *tally) widen(b hw.OutputHead) int {
 }
 
 // result puts the sums together.
-func (t *tally) result(phase string, pairs int) *Result {
+func (t *tally) result(phase string, pairs int) (*Result, error) {
 	r := &Result{Hardware: t.Hardware, Model: t.m, Context: t.l, Phase: phase, Tokens: t.tokens, Bounds: t.bounds, MACs: t.macs}
 	var cycles, joules, macs []*Quantity
 	for _, b := range t.bounds {
@@ -355,7 +363,9 @@ func (t *tally) result(phase string, pairs int) *Result {
 	r.Cycles = Sum("cycles", "cycles", cycles...)
 	r.Seconds = Quotient("seconds", "s", 1e-6, r.Cycles, clock)
 	r.TokensPerSecond = Quotient("tokens_per_second", "tokens/s", 1, tokens, r.Seconds)
-	t.leakage(r.Seconds)
+	if err := t.always(r.Seconds, r.Cycles, pairs, t.chipsFor(pairs)); err != nil {
+		return nil, err
+	}
 	for _, p := range t.parts {
 		if p.Joules != nil {
 			joules = append(joules, p.Joules)
@@ -375,7 +385,20 @@ func (t *tally) result(phase string, pairs int) *Result {
 	r.Pairs = Formula("pairs", float64(pairs), "pairs", "sum over the matrices of ceil(in/rows) ceil(out/cols), all layers")
 	r.ADCs = Product("adcs", "converters", 1, r.Pairs, Given("adcs_pair", float64(t.crossbar().Converters()), "converters/pair", "columns over share"))
 	r.AnalogArea = t.analogArea(r.Pairs)
-	return r
+	for _, p := range t.parts {
+		if p.Part == IdleClock {
+			r.IdleClock = Quotient("joules_per_token.idle_clock", "J", 1, p.Joules, tokens)
+		}
+	}
+	return r, nil
+}
+
+// chipsFor is how many chips of the kind hold the pairs.
+func (t *tally) chipsFor(pairs int) int {
+	if t.Pairs == 0 || t.Bank == nil {
+		return 1
+	}
+	return max(1, ceilDiv(pairs, t.Pairs))
 }
 
 // analogArea is the area of crossbars, converters and row drivers.

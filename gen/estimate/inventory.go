@@ -163,12 +163,21 @@ const (
 	programWords = 256
 	vectors      = 7  // buffers of the switch
 	headRows     = 16 // on their way in the output head
+
+	generatedContext = 4096 // tokens that its engine keeps at least
 )
 
 // units are the blocks of a chip that is generated for model m: its banks and engine, and what
 // a whole chip has round them.
 func (h *Hardware) units(m arch.Model, l, pairs int) ([]unit, error) {
-	eng, err := h.engineFor(m, l)
+	made := generatedContext // the same for many contexts
+	for made < l {
+		made *= 2
+	}
+	if h.Attention.Context > 0 {
+		made = h.Attention.Context
+	}
+	eng, err := h.engineFor(m, made)
 	if err != nil {
 		return nil, err
 	}

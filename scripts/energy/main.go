@@ -3,7 +3,8 @@
 // operation as technologies take it. Glitches, wires and the clock's buffers are left out.
 //
 // usage: go run ./scripts/energy, in the top folder; go run ./scripts/energy gates fits the
-// weights of package gates
+// weights of package gates; go run ./scripts/energy units [NAME]... runs chip nano with netlists
+// of units beside it, all in some minutes
 package main
 
 import (
@@ -33,7 +34,7 @@ func run(ctx context.Context) error {
 		return printGates(ctx, b, ".")
 	}
 	if len(os.Args) > 1 && os.Args[1] == "units" {
-		return printUnits(ctx, b, ".")
+		return printUnits(ctx, b, ".", os.Args[2:]...)
 	}
 	fmt.Printf("Energy of digital parts: %s, %g V, %s; no glitches, no wires\n\n", b.liberty, b.lib.Voltage, b.yosys)
 	fmt.Println("| part | operation | operations | pJ | of it in nets | in cells | in clocks | cells | flip-flops | leakage, nW |")

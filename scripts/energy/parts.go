@@ -29,7 +29,7 @@ type measured struct {
 var parts = []part{
 	{"spread column, 32 multipliers", "int8 multiplication, added", "mac", column},
 	{"PE of the systolic array", "int8 multiplication, added", "", systolic},
-	{"shift-add, 8 converters", "code added", "shift_add", shiftAdd},
+	{"shift-add, 8 converters", "code added", "", shiftAdd},
 	{"requantise, 20 to 16 bits", "sum scaled", "multiply", requantise},
 	{"residual addition", "int16 added, saturating", "add", residual},
 	{"register slice, 16 x 8 bits", "bit, one hop", "link_bit", slice},

@@ -30,7 +30,7 @@ type unitValue struct {
 }
 
 // NewUnit synthesises the module of the instance that path leads to from d's top, as ir.Probe
-// has it.
+// has it, and resets it.
 func NewUnit(ctx context.Context, d *ir.Design, path string, l *Library, o synth.Options) (*Unit, error) {
 	m := d.Top
 	for _, name := range strings.Split(path, ".") {
@@ -58,7 +58,12 @@ func NewUnit(ctx context.Context, d *ir.Design, path string, l *Library, o synth
 	if u.Circuit, err = netlist(ctx, ir.NewDesign(m), l, o, false); err != nil {
 		return nil, err
 	}
-	u.clocked = slices.Contains(u.Circuit.inputs, "rst")
+	if u.clocked = slices.Contains(u.Circuit.inputs, "rst"); u.clocked {
+		u.Circuit.Set("rst", []uint64{1}, 1)
+		u.Circuit.Settle()
+		u.Circuit.Edge()
+		u.Forget()
+	}
 	return u, nil
 }
 

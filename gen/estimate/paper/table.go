@@ -32,10 +32,14 @@ type Row struct {
 	BoundShare float64 // of all cycles, what that bound alone takes
 	ADCs       *estimate.Quantity
 	AnalogArea *estimate.Quantity
+
+	// With digital parts as synthesised, their clocks and leakage, in place of cited figures.
+	Synthesised *estimate.Result
 }
 
 // Table is all systems, models of the paper, contexts and variants.
-func Table(models []arch.Model, tech arch.Technology, corrected Corrections) ([]Row, error) {
+// ohmloom's energy is of tech, and once more of the technology synthesised.
+func Table(models []arch.Model, tech, synthesised arch.Technology, corrected Corrections) ([]Row, error) {
 	var rows []Row
 	for _, v := range []struct {
 		name string
@@ -45,7 +49,7 @@ func Table(models []arch.Model, tech arch.Technology, corrected Corrections) ([]
 			for _, l := range Contexts {
 				at := len(rows)
 				for _, system := range Systems {
-					r, err := row(system, m, l, v.on, tech)
+					r, err := row(system, m, l, v.on, tech, synthesised)
 					if err != nil {
 						return nil, err
 					}
@@ -62,7 +66,7 @@ func Table(models []arch.Model, tech arch.Technology, corrected Corrections) ([]
 	return rows, nil
 }
 
-func row(system string, m arch.Model, l int, on Corrections, tech arch.Technology) (Row, error) {
+func row(system string, m arch.Model, l int, on Corrections, tech, synthesised arch.Technology) (Row, error) {
 	r := Row{Model: m, Context: l, System: system}
 	if system == TPU || system == PIM {
 		r.Figures = Compute(system, m, l, on)
@@ -70,6 +74,9 @@ func row(system string, m arch.Model, l int, on Corrections, tech arch.Technolog
 	}
 	e, err := Ohmloom(system, m, l, on, tech)
 	if err != nil {
+		return r, err
+	}
+	if r.Synthesised, err = Ohmloom(system, m, l, on, synthesised); err != nil {
 		return r, err
 	}
 	r.Figures = Figures{Seconds: e.Seconds, TokensPerSecond: e.TokensPerSecond, JoulesPerToken: e.JoulesPerToken, TokensPerJoule: e.TokensPerJoule,

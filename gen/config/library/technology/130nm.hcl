@@ -67,46 +67,11 @@ technology "130nm" {
     source = "the 45 nm figure: a matter of voltage and resistance, not of the feature size"
   }
 
-  energy "mac" {
-    value  = 6.23
-    unit   = "pJ"
-    kind   = "synthesised"
-    source = "spread column of 32 multipliers, 19.4 pJ in osu018 (180 nm, 1.8 V) by scripts/energy, times (130/180) for capacitance and (1.2/1.8)^2 for voltage; no glitches, no wires"
-  }
-
-  energy "shift_add" {
-    value  = 16.8
-    unit   = "pJ"
-    kind   = "synthesised"
-    source = "shift-add of 8 converters, 64 sums, 52.2 pJ in osu018 (180 nm, 1.8 V) by scripts/energy, times (130/180) for capacitance and (1.2/1.8)^2 for voltage; no glitches, no wires"
-  }
-
-  energy "add" {
-    value  = 3.53
-    unit   = "pJ"
-    kind   = "synthesised"
-    source = "saturating int16 addition of the residual stream, 11 pJ in osu018 (180 nm, 1.8 V) by scripts/energy, times (130/180) for capacitance and (1.2/1.8)^2 for voltage; no glitches, no wires"
-  }
-
-  energy "multiply" {
-    value  = 15
-    unit   = "pJ"
-    kind   = "synthesised"
-    source = "requantisation, 20 x 8 bits, 46.6 pJ in osu018 (180 nm, 1.8 V) by scripts/energy, times (130/180) for capacitance and (1.2/1.8)^2 for voltage; no glitches, no wires"
-  }
-
   energy "sram_bit" {
     value  = 0.65
     unit   = "pJ/bit"
     kind   = "assumed"
     source = "the 45 nm figure, times (130/45) for capacitance and (1.2/1.0)^2 for voltage"
-  }
-
-  energy "link_bit" {
-    value  = 0.205
-    unit   = "pJ/bit"
-    kind   = "synthesised"
-    source = "register slice of 16 x 8 bits, 0.639 pJ in osu018 (180 nm, 1.8 V) by scripts/energy, times (130/180) for capacitance and (1.2/1.8)^2 for voltage; no glitches, no wires"
   }
 
   energy "lpddr_bit" {
@@ -116,10 +81,136 @@ technology "130nm" {
     source = "LPDDR5; public data of LPDDR4, based on CACTI, is 4 to 8 pJ/bit"
   }
 
+  energy "mac" {
+    value  = 4.546
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "spread column of 32 multipliers, an int8 product and its addition: 14.16 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "shift_add" {
+    value  = 7.094
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "shift-add of a PE of chip nano while it writes, code: 22.1 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "add" {
+    value  = 2.33
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "saturating int16 addition of the residual stream: 7.26 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "multiply" {
+    value  = 13.76
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "requantisation, 20 x 8 bits: 42.87 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "link_bit" {
+    value  = 0.05948
+    unit   = "pJ/bit"
+    kind   = "synthesised"
+    source = "register slice of 16 x 8 bits, a bit: 0.1853 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
   energy "pe_leak" {
-    value  = 0.0285
+    value  = 0.02847
     unit   = "uW"
     kind   = "synthesised"
-    source = "spread column of 32 multipliers, 0.0285 uW a multiplier in osu018 (180 nm, 1.8 V) by scripts/energy; not scaled, smaller transistors leak more"
+    source = "spread column of 32 multipliers, a multiplier of it, by scripts/energy (osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V); not scaled, smaller transistors leak more; counts only without gate_leak"
+  }
+
+  energy "switch" {
+    value  = 2.737
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "switch of chip nano while it writes, int16 written into a buffer, and read: 8.527 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "softmax" {
+    value  = 61.44
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "softmax of chip nano while it writes, score: 191.4 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "normalise" {
+    value  = 47.41
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "normalisation of attention of chip nano while it writes, output: 147.7 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "router" {
+    value  = 5.259
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "routers of 4 PEs and of a tile of chip nano while it writes, sum: 16.38 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "bank_control" {
+    value  = 0.8862
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "control of a bank of chip nano while it writes, element distributed: 2.761 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "post" {
+    value  = 19.33
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "post-processing of a bank of chip nano while it writes, result: 60.22 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "pe_control" {
+    value  = 0.8952
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "PE of chip nano without crossbar and shift-add while it writes, code: 2.789 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "vector" {
+    value  = 79.57
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "vector unit of chip nano while it writes, element of a norm and an addition: 247.9 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "head" {
+    value  = 18.04
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "output head of chip nano, products left out while it writes, element of a row: 56.21 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "sampler" {
+    value  = 1.706
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "sampler of chip nano while it writes, logit: 5.316 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "sequencer" {
+    value  = 74.73
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "sequencer of chip nano while it writes, instruction: 232.8 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+  }
+
+  energy "flip_flop" {
+    value  = 0.07152
+    unit   = "pJ"
+    kind   = "synthesised"
+    source = "flip-flop DFFPOSX1: 0.2228 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; clock pin and flip-flop at its two edges, no clock tree"
+  }
+
+  energy "gate_leak" {
+    value  = 3.56e-05
+    unit   = "uW"
+    kind   = "synthesised"
+    source = "PE of the systolic array, 38.7 nW over 1,087 gate equivalents: 0.0356 nW by scripts/energy (osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V); not scaled, smaller transistors leak more"
   }
 }
