@@ -56,6 +56,7 @@ type Crossbar struct {
 	Effects device.Effects
 	ID      uint64   // tells crossbars of one seed apart
 	Weights [][]int8 // [Cols][Rows] of -1, 0, 1; nil is all zero
+	Solved  Solved   // tables that Solve made, or nil; not part of the structure
 }
 
 // spec is the crossbar as package device has it.
@@ -67,6 +68,9 @@ func (b Crossbar) spec() device.Spec {
 // Tables makes the integer tables of the crossbar. It panics on what Check refuses and on
 // weights that do not fit.
 func (b Crossbar) Tables() *device.Tables {
+	if t := b.Solved[b.ID]; t != nil && t.MadeOf(b.spec(), b.Weights, b.ID) {
+		return t
+	}
 	t, err := device.Make(context.Background(), b.spec(), b.Weights, b.ID)
 	if err != nil {
 		panic("hw: crossbar: " + err.Error())

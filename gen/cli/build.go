@@ -87,7 +87,7 @@ that nobody changed are replaced.` + jsonHelp(buildResult{}),
 
 // emit lowers and prints a description, with the weights of its program when it has one.
 func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design, error) {
-	tile, img, compiled, err := a.lowered(d)
+	tile, img, compiled, err := a.lowered(ctx, d)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,13 +135,13 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 
 // lowered is the hardware of a description and its weights (no image without a program, unless
 // the device has effects); of a whole chip the compiled model, too.
-func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled, error) {
+func (a *app) lowered(ctx context.Context, d *description) (*lower.Tile, *ir.Image, *compile.Compiled, error) {
 	tile, err := lower.Top(d.chip)
 	if err != nil {
 		return nil, nil, nil, failed("%w", err)
 	}
 	if tile.Whole != nil {
-		p, err := a.compiled(d)
+		p, err := a.compiled(ctx, d)
 		if p == nil || err != nil {
 			return tile, nil, nil, err
 		}
@@ -150,6 +150,9 @@ func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled
 	}
 	if d.chip.Verify.Program == nil {
 		if pim := d.chip.PIM; pim != nil && !pim.Crossbar.Effects.Ideal() { // cells that are all OFF have tables, too
+			if err := a.solvedTile(ctx, tile); err != nil {
+				return nil, nil, nil, err
+			}
 			return tile, tile.Block.Image(tile.Design.Top.Name), nil, nil
 		}
 		return tile, nil, nil, nil
@@ -159,6 +162,9 @@ func (a *app) lowered(d *description) (*lower.Tile, *ir.Image, *compile.Compiled
 		return nil, nil, nil, failed("%w", err)
 	}
 	if err := load(tile, job); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := a.solvedTile(ctx, tile); err != nil {
 		return nil, nil, nil, err
 	}
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil, nil

@@ -134,7 +134,7 @@ weights or effects is named with what both were made from.` + jsonHelp(checkResu
 			}
 			d.checkProgram()
 			if tables != "" {
-				if err := a.checkTables(d, tables); err != nil {
+				if err := a.checkTables(cmd.Context(), d, tables); err != nil {
 					return err
 				}
 			}
@@ -173,11 +173,11 @@ weights or effects is named with what both were made from.` + jsonHelp(checkResu
 const mostStrays = 8
 
 // checkTables adds what is wrong with the tables in dir, when the description has no mistakes.
-func (a *app) checkTables(d *description, dir string) error {
+func (a *app) checkTables(ctx context.Context, d *description, dir string) error {
 	if d.diags.HasErrors() {
 		return nil
 	}
-	tile, img, _, err := a.lowered(d)
+	tile, img, _, err := a.lowered(ctx, d)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (l lockstepResult) passed() bool {
 // chip, on what came in while it wrote a text.
 func (a *app) lockstep(ctx context.Context, d *description, j *caseJob, job *program.Job, f verifyFlags, bar *progress) (lockstepResult, error) {
 	v := d.chip.Verify
-	tile, img, err := j.lower(job, v.Seed)
+	tile, img, err := j.lower(ctx, a, job, v.Seed)
 	if err != nil {
 		return nil, err
 	}

@@ -180,6 +180,9 @@ func (a *app) run(ctx context.Context, d *description, f *runFlags) error {
 	if err != nil {
 		return failed("%w", err)
 	}
+	if err := a.solvedChip(ctx, p); err != nil {
+		return err
+	}
 	prompt, err := m.Encode(f.prompt)
 	if err != nil {
 		return failed("--prompt: %w", err)

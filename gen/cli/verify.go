@@ -201,7 +201,7 @@ func (a *app) jobs(ctx context.Context, d *description) ([]caseJob, *program.Job
 
 // program lowers the chip of a setting and makes the contents of its crossbars: the trained
 // matrix, or seeded random weights.
-func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, error) {
+func (j *caseJob) lower(ctx context.Context, a *app, job *program.Job, seed uint64) (*lower.Tile, *ir.Image, error) {
 	tile, err := lower.Top(j.chip)
 	if err != nil {
 		return nil, nil, failed("%w", err)
@@ -228,8 +228,11 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 		}
 		tile.Block.PIM = &random
 	}
-	if a := j.chip.Attention; a != nil && a.Softmax == arch.ConSmax {
-		tile.Block.Attention = tile.Block.Attention.WithConstants(hw.RandomConstants(seeded(seed), a.Layers*a.Heads))
+	if e := j.chip.Attention; e != nil && e.Softmax == arch.ConSmax {
+		tile.Block.Attention = tile.Block.Attention.WithConstants(hw.RandomConstants(seeded(seed), e.Layers*e.Heads))
+	}
+	if err := a.solvedTile(ctx, tile); err != nil {
+		return nil, nil, err
 	}
 	return tile, tile.Block.Image(tile.Design.Top.Name), nil
 }
@@ -238,7 +241,7 @@ func (j *caseJob) lower(job *program.Job, seed uint64) (*lower.Tile, *ir.Image, 
 // adds the phases of its attention engine.
 func (a *app) runCase(ctx context.Context, d *description, job *program.Job, j *caseJob, stats bool, res *verifyResult) error {
 	seed := d.chip.Verify.Seed
-	tile, img, err := j.lower(job, seed)
+	tile, img, err := j.lower(ctx, a, job, seed)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (a *app) checkpoint(d *description, file string) (*model.Model, error) {
 }
 
 // compiled is the description's model on its whole chip, or nil when it names none.
-func (a *app) compiled(d *description) (*compile.Compiled, error) {
+func (a *app) compiled(ctx context.Context, d *description) (*compile.Compiled, error) {
 	if d.chip.Verify.Program == nil && (d.chip.Model == nil || d.chip.Model.Checkpoint == "") {
 		return nil, nil
 	}
@@ -51,7 +51,7 @@ func (a *app) compiled(d *description) (*compile.Compiled, error) {
 	if err != nil {
 		return nil, failed("%w", err)
 	}
-	return p, nil
+	return p, a.solvedChip(ctx, p)
 }
 
 // wholeJob is the texts that verify lets a whole chip write.
@@ -80,7 +80,7 @@ const wholeTokens = 4
 
 // whole is the texts of d's chip; nil when there is no model to write them.
 func (a *app) whole(ctx context.Context, d *description) (*wholeJob, error) {
-	p, err := a.compiled(d)
+	p, err := a.compiled(ctx, d)
 	if p == nil || err != nil {
 		return nil, err
 	}

@@ -86,9 +86,15 @@ func (p *Compiled) Exact() bool {
 func (p *Compiled) tables(ctx context.Context, name string, rb, cb int, id uint64) (*device.Tables, error) {
 	x, w := p.Chip.Bank.Crossbar, matrix(p.Model, name)
 	spec := device.Spec{Effects: x.Effects, Shape: device.Shape{Rows: x.Rows, Cols: x.Cols, Converters: x.Converters(), Active: x.Active, Bits: x.Bits, Step: x.Step}}
-	var weights [][]int8
-	for o := cb * x.Cols; o < min((cb+1)*x.Cols, w.Out); o++ {
-		weights = append(weights, w.Row(o)[rb*x.Rows:min((rb+1)*x.Rows, w.In)])
+	weights := make([][]int8, x.Cols)
+	for col := range weights {
+		weights[col] = make([]int8, x.Rows)
+		if o := cb*x.Cols + col; o < w.Out {
+			copy(weights[col], w.Row(o)[rb*x.Rows:])
+		}
+	}
+	if t := x.Solved[id]; t != nil && t.MadeOf(spec, weights, id) {
+		return t, nil
 	}
 	return device.Make(ctx, spec, weights, id)
 }

@@ -133,6 +133,12 @@ func (t *Tables) converters() {
 // fixed is v with frac fraction bits, rounded.
 func fixed(v float64, frac int) int64 { return int64(math.Round(math.Ldexp(v, frac))) }
 
+// MadeOf reports whether Make made the tables of these.
+func (t *Tables) MadeOf(s Spec, weights [][]int8, id uint64) bool {
+	other := Tables{Spec: s, ID: id}
+	return other.hash(weights) == t.Hash
+}
+
 // hash is over geometry, effects, id and weights.
 func (t *Tables) hash(weights [][]int8) [32]byte {
 	text, err := json.Marshal(struct {
