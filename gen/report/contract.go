@@ -11,6 +11,7 @@ import (
 // brings a real one knows what was never simulated.
 var omitted = map[string][]string{
 	"crossbar": {
+		"Rows that are not driven are at 0 V and columns at virtual ground, by assumption: no line floats.",
 		"Settling inside a conversion: a code is there one cycle after its rows, whatever lines and converters take.",
 		"Effects that are not in its tables: whatever the description leaves off, and temperature, supply noise, coupling between lines, read disturb and endurance in any case.",
 		"The shape of the converters' reference and its start-up; power-up and power-down of the analog part.",
@@ -159,6 +160,10 @@ func (p *page) contents(m *ir.Module) {
 			first = false
 		}
 		p.line("| %s | %d | %s |", mem.Name, mem.Depth, shape(mem.Type))
+	}
+	if !first {
+		p.line("\nThe first line of each file names the set of tables it is of, as file `tables/set` does; a simulation ends when the two differ, when the form")
+		p.line("is another's or a conductance is out of range. Further lines say what a table was made from; `ohmloom check --tables` compares them.")
 	}
 }
 

@@ -22,7 +22,7 @@ func (t *Tables) Rewritten() { t.fast = newFast(t) }
 // MakeCells draws the cells of crossbar id, the same as Make does. A pulse switches a pair with
 // probability yield, 0 to 1, independently of those before (stochastic switching: S. Yu et al.,
 // Stochastic learning in oxide binary synaptic device for neuromorphic computing, Frontiers in
-// Neuroscience 2013). With wire resistances a cell's effective conductance depends on all
+// Neuroscience 2013, doi 10.3389/fnins.2013.00186). With wire resistances a cell's effective conductance depends on all
 // others, so such crossbars cannot be written: an error.
 func MakeCells(ctx context.Context, s Spec, yield float64, id uint64) (*Cells, error) {
 	if s.WireRow > 0 || s.WireCol > 0 {
