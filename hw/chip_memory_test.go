@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"slices"
+	"strings"
 	"testing"
 
 	"ohmloom/gen/model"
@@ -95,7 +96,13 @@ func TestABadProgramInMemoryEndsWithItsCode(t *testing.T) {
 		s.mem.Respond = nil
 		s.softReset(t)
 	}
-	s.mem.Latency, s.mem.Fixed = 200, true
+	must(t, s.chip.WriteBusLimit(100))
+	s.mem.Silent = true
+	if e := s.load(t, words, 3, checkOf(words)); e.Code != driver.CodeBusTimedOut || e.Client != 1 {
+		t.Errorf("a memory that is silent gives %s of client %d", e.Code, e.Client)
+	}
+	s.softReset(t)
+	s.mem.Silent, s.mem.Latency, s.mem.Fixed = false, 200, true
 	must(t, s.chip.WriteProgramLow(s.programBase()))
 	must(t, s.chip.WriteProgramWords(3))
 	must(t, s.chip.WriteControl(driver.Control{Load: true}))
@@ -200,8 +207,13 @@ func TestErrorsOfTheMemorySayWhoseTheyAre(t *testing.T) {
 		{"writes", driver.CodeBusSlaveError, 3, func() {
 			s.mem.Respond = func(write bool, addr uint64) int { return map[bool]int{true: axi.SlaveError}[write] }
 		}},
-		{"silence", driver.CodeBusTimedOut, 3, func() {
+		{"silence after a write", driver.CodeBusTimedOut, 3, func() {
 			must(t, s.Until(3000, "a write", func() bool { return s.One("m_axi_awvalid") == 1 }))
+			s.mem.Silent = true
+		}},
+		{"silence after a read", driver.CodeBusTimedOut, 2, func() {
+			reads := func() bool { return s.One("m_axi_arvalid") == 1 && inCache(s.One("m_axi_araddr")) }
+			must(t, s.Until(3000, "a read of keys, all writes being answered", func() bool { return reads() && s.mem.Idle() }))
 			s.mem.Silent = true
 		}},
 	} {
@@ -210,11 +222,12 @@ func TestErrorsOfTheMemorySayWhoseTheyAre(t *testing.T) {
 		must(t, s.chip.WriteBusLimit(300))
 		must(t, s.chip.WriteIRQEnable(driver.IRQEnable{Error: true}))
 		must(t, s.chip.WriteControl(driver.Control{Start: true}))
-		if c.name != "silence" {
+		late := strings.HasPrefix(c.name, "silence")
+		if !late {
 			c.wrong()
 		}
 		must(t, s.chip.WritePrompt(driver.Prompt{Token: 1, Last: true}))
-		if c.name == "silence" {
+		if late {
 			c.wrong()
 		}
 		must(t, s.Until(5000, "the interrupt of "+c.name, func() bool { return s.One("irq") == 1 }))

@@ -167,6 +167,9 @@ func (m *Memory) Observe(s *Signals) error {
 	return nil
 }
 
+// Idle tells that every write that was begun has been answered.
+func (m *Memory) Idle() bool { return len(m.writes) == 0 && len(m.b.Queue) == 0 && !m.b.up }
+
 // store takes a beat of w.
 func (m *Memory) store(s *Signals) {
 	j := &m.writes[m.done]
