@@ -23,7 +23,7 @@ import "ohmloom/hw/isa"
 //	product    Bank.Time of an operation without Distribute but for the last beat; of Q, K and V
 //	           only of Q, because attention begins with the first head's key
 //	attention  PassCycles less 1, from its first cycle to its last
-//	head       Vocab * ceil(D/RowLanes) and its latency, the sampler's
+//	head       Vocab * ceil(D/RowLanes), in column mode the groups of rows, and its latency, the sampler's
 //
 // and between two steps what a vector's last beat needs through the switch, 2 cycles.
 type TokenBound struct {

@@ -29,8 +29,15 @@ func (b AttentionColumn) withDot(lanes, d int) AttentionEngine {
 }
 
 func (b AttentionColumn) mostDot() int  { return min(b.Rows, mostDotLanes) }
-func (b AttentionColumn) dotRows() int  { return 3 * b.Rows } // in the banks, and draining
 func (b AttentionColumn) dotBeats() int { return ceilDiv(b.DotLength, b.Dot) }
+
+// dotRows is two groups in the banks, one in the array, and while rows are short one that drains.
+func (b AttentionColumn) dotRows() int {
+	if b.DotLength < b.Rows {
+		return 4 * b.Rows
+	}
+	return 3 * b.Rows
+}
 
 // dotStreams are those of the dot port; the last row of a table is told, because no group waits for
 // rows beyond it.

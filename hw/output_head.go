@@ -17,9 +17,9 @@ import (
 // looked at, and so what rows has there neither. Up to 2 beats of rows are taken ahead of y.
 //
 // Stream dot offers each beat of rows beside that of y, with last = 1 in the last of a row and tail
-// = 1 in the last of all; stream
-// sum takes what adds up to the products, any number of parts a row, last = 1 in the last. Sums of
-// a row are taken from the cycle after its first beat of dot on, and then always: logits have room.
+// = 1 in the last of all; stream sum takes what adds up to the products, any number of parts a row,
+// last = 1 in the last. Sums of a row are taken from the cycle after its first beat of dot on, and
+// then always: logits have room.
 //
 // With B beats a vector, y takes B cycles and the rows Rows * B, one beat a cycle; a beat of rows
 // is offered at dot in the cycle after it moved on, a logit 2 cycles after its last sum. That is so
@@ -28,7 +28,7 @@ type OutputHead struct {
 	D     int // 1..65536
 	Lanes int // elements of a beat, 1..1024
 	Rows  int // vocabulary, 1..1048576
-	Ahead int // rows on their way, 5..4096; fewer would not do when sums come at once
+	Ahead int // rows on their way, 5..8192; fewer would not do when sums come at once
 }
 
 func (b OutputHead) Name() string {
@@ -37,7 +37,7 @@ func (b OutputHead) Name() string {
 
 func (b OutputHead) Check() error {
 	return firstError(inRange("output_head", "elements", b.D, 1, 65536), inRange("output_head", "lanes", b.Lanes, 1, 1024),
-		inRange("output_head", "rows", b.Rows, 1, 1<<20), inRange("output_head", "rows ahead", b.Ahead, 5, 4096))
+		inRange("output_head", "rows", b.Rows, 1, 1<<20), inRange("output_head", "rows ahead", b.Ahead, 5, 8192))
 }
 
 // Beats is the beats of a vector or row.
