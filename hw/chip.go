@@ -8,8 +8,8 @@ import (
 )
 
 // Chip is a whole accelerator: a Sequencer with its program, PIM banks for the projections, an
-// attention engine, a VectorUnit for the residual stream and its norms, an OutputHead and a
-// Sampler, and the Switch through which vectors go from one to the other, Lanes elements a
+// attention engine, a VectorUnit for the residual stream and its norms, an OutputHead, which uses
+// the engine's multipliers, a Sampler, and the Switch through which vectors go from one to the other, Lanes elements a
 // cycle. Tokens of a prompt go in, tokens go out, and what lies between is a program of
 // package isa; units work at the same time and wait only for their operands.
 //
