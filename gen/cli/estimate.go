@@ -44,6 +44,8 @@ type estimateResult struct {
 	Context         int             `json:"context"`
 	Phase           string          `json:"phase"`
 	Tokens          int             `json:"tokens"`
+	Latency         int             `json:"memory_latency_cycles,omitempty"`
+	Sampled         bool            `json:"sampled,omitempty"` // tokens are drawn; else greedy
 	Cycles          float64         `json:"cycles"`
 	RTLExact        bool            `json:"rtl_exact"` // a whole chip's own time: that of its RTL
 	Seconds         float64         `json:"seconds"`
@@ -197,6 +199,7 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 		return a.explain(f.why, trees)
 	}
 	res := estimateOf(r, in.hash)
+	res.Latency, res.Sampled = f.latency, f.sampled
 	switch {
 	case a.json:
 		return a.printJSON(res)
@@ -363,7 +366,11 @@ func (a *app) estimateTables(r *estimateResult) {
 	fmt.Fprintf(a.out, "%s of %s at %d tokens on %s: %.0f cycles, %.4g tokens/s, %.4g mJ/token, %.4g tokens/J, %.4g GOPS, %.4g GOPS/W, %.3g words per battery\n",
 		r.Phase, r.Model, r.Context, r.Chip, r.Cycles, r.TokensPerSecond, 1e3*r.JoulesPerToken, r.TokensPerJoule, r.GOPS, r.GOPSPerWatt, r.WordsPerBattery)
 	if r.RTLExact {
-		a.note("cycles: the chip's own time, equal to its RTL's")
+		way := "greedy"
+		if r.Sampled {
+			way = "drawn"
+		}
+		a.note("cycles: the chip's own time, equal to its RTL's; tokens are %s, memory answers after %d cycles", way, r.Latency)
 	}
 	if r.IdleClock > 0 {
 		a.note("%.4g mJ/token of it are clocks of crossbar PEs that wait; with clock gates, which the RTL has not, it would be %.4g mJ/token", 1e3*r.IdleClock, 1e3*(r.JoulesPerToken-r.IdleClock))
