@@ -61,11 +61,28 @@ func TestAPIMHalfMultipliesWithWeightsThatWereWritten(t *testing.T) {
 	}
 }
 
-// Rows wait for vectors, and vectors for rows.
+// Rows wait for vectors, and vectors for rows: all come at random, or a vector some cycles after each row.
 func TestRowsWrittenBetweenVectorsHarmNothing(t *testing.T) {
 	writablePIMs(15, func(seed int64, r *rand.Rand, b hw.PIM) {
 		work := vectorsOf(r, b)
-		work[2] = b.RandomRows(r, 6)
+		work[2] = b.RandomRows(r, 12)
 		hold(t, b, work, seed, 0.3, engines[0])
+
+		in, _ := b.Streams()
+		rows := len(b.Arithmetic(work)[1])
+		work[1] = hw.RandomBeats(r, in[1], rows*b.Loads(), false)
+		want := b.Arithmetic(work)
+		feeds, wants := plan(b, work, want)
+		feeds[1].Answers = &drive.Answers{To: "written", Latency: 1 + r.Intn(8), Beats: func(hw.Beat) int { return b.Loads() }}
+		m, e := start(t, b, uint64(seed), engines[0])
+		res, err := drive.Run(e, m, feeds, wants, drive.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if len(want[i]) > 0 && !reflect.DeepEqual(res.Out[i], want[i]) {
+				t.Errorf("%s, seed %d: stream %s is\n%x, want\n%x", b.Name(), seed, wants[i].Name, res.Out[i], want[i])
+			}
+		}
 	})
 }
