@@ -61,8 +61,8 @@ func (c Count) Weighed(w Count) (sum float64) {
 func (c Count) FlipFlops() float64 { return c[Register] }
 
 // Of counts a module without its submodules. Operations on constants, on extensions and on bits
-// that are always zero count less or not at all, as in synthesis; what no output needs counts, so
-// the passes should have run.
+// that are always zero count less or not at all, as in synthesis; what no output needs counts
+// unless passes have removed it.
 func Of(m *ir.Module) (c Count) {
 	for _, x := range m.Nodes {
 		c.add(x)
