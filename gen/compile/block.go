@@ -56,9 +56,11 @@ func pipeline(n, buffers, beats int, p hw.Paces, products [4]hw.Pace, bank [4]in
 		}
 	}
 	for period := max(least, chain); ; period += max(1, period/24) {
-		b := &block{n: n, period: period, at: make([][steps]int, n), buffers: make([][steps]int, n)}
-		if s.place(b) && s.allocate(b) && b.used <= buffers || period > 2*n*chain {
-			return b
+		for _, s.late = range []bool{false, true} {
+			b := &block{n: n, period: period, at: make([][steps]int, n), buffers: make([][steps]int, n)}
+			if s.place(b) && s.allocate(b) && b.used <= buffers || s.late && period > 2*n*chain {
+				return b
+			}
 		}
 	}
 }
@@ -69,6 +71,7 @@ type scheduler struct {
 	products [4]hw.Pace
 	bank     [4]int // of each product
 	beats    int    // of a vector through the switch
+	late     bool   // Q, K and V come as late as they may, which takes fewer buffers
 	taken    []span
 }
 
@@ -128,6 +131,9 @@ func (s *scheduler) place(b *block) bool {
 					return false
 				}
 			}
+			if s.late {
+				s.delay(b, token, stepAttend)
+			}
 			s.delay(b, token, stepQKV)
 		}
 		if token > 0 && !s.rest(b, token-1) {
@@ -182,27 +188,26 @@ func (s *scheduler) put(b *block, token, step int, from *int) bool {
 	return true
 }
 
-// delay moves the norm before a step to the latest time at which its unit is free, so that its
+// delay moves the step before a step to the latest time at which its unit is free, so that its
 // result takes a buffer for no longer than it must.
 func (s *scheduler) delay(b *block, token, step int) {
-	norm := use{unitVector, s.paces.Norm.Busy}
-	first := b.at[token][step-1]
-	own := slices.Index(s.taken, span{norm.unit, first, norm.cycles})
+	u, first := s.uses(step - 1)[0], b.at[token][step-1]
+	own := slices.Index(s.taken, span{u.unit, first, u.cycles})
 	s.taken = slices.Delete(s.taken, own, own+1)
 	at := b.at[token][step] - s.latency(step-1)
 	for moved := true; moved && at > first; {
 		moved = false
 		for _, t := range s.taken {
-			if t.unit != norm.unit {
+			if t.unit != u.unit {
 				continue
 			}
-			if wait := overlap(at-t.from, norm.cycles, t.cycles, b.period); wait > 0 {
+			if wait := overlap(at-t.from, u.cycles, t.cycles, b.period); wait > 0 {
 				at, moved = at-wait, true
 			}
 		}
 	}
 	at = max(at, first)
-	s.taken = append(s.taken, span{norm.unit, at, norm.cycles})
+	s.taken = append(s.taken, span{u.unit, at, u.cycles})
 	b.at[token][step-1] = at
 }
 

@@ -41,7 +41,7 @@ const (
 // Phases of inference.
 const (
 	Decode  = "decode"  // one token at the context
-	Prefill = "prefill" // a prompt of that many tokens, one after the other, as the chip does
+	Prefill = "prefill" // a prompt of that many tokens, one after the other, on a whole chip as its program does, in blocks
 )
 
 // Bounds.

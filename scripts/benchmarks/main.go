@@ -32,7 +32,7 @@ func main() {
 	only := flag.Bool("attention", false, "measure decode attention only: cycles, area and critical paths of its engines")
 	crossbar := flag.Bool("crossbar", false, "measure the crossbar macro only")
 	text := flag.Bool("text", false, "measure whole chips that write text only")
-	token := flag.Bool("token", false, "print where the cycles of a token go, and nothing else")
+	token := flag.Bool("token", false, "print where the cycles of a token and of a prompt go, and nothing else")
 	engine := flag.String("engine", "verilated", "engine that measures attention: verilated, gosim or interp")
 	rounds := flag.Int("rounds", 5, "measurements of which the median is printed")
 	flag.Parse()
@@ -48,7 +48,7 @@ func main() {
 	}
 	defer os.RemoveAll(tmp)
 	b := &bench{program: *program, rounds: *rounds, tmp: tmp, engine: *engine}
-	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention, b.attentionArea, b.crossbar, b.text, b.token}
+	parts := []func() error{b.emission, b.area, b.firstCycle, b.simulators, b.attention, b.attentionArea, b.crossbar, b.text, b.token, b.prompt}
 	switch {
 	case *only:
 		parts = parts[4:6]
