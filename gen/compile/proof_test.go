@@ -323,9 +323,6 @@ func TestWhatDoesNotFitIsRefusedWithWhatWould(t *testing.T) {
 		{"PEs", nano, func(c *arch.Chip) { c.PIM.Bank.PEs = 11 }, "2 PEs are missing"},
 		{"words", nano, func(c *arch.Chip) { c.Sequencer.PrefillAsked, c.Sequencer.Words = false, 17 }, "words = 18 makes room"},
 		{"buffers", nano, func(c *arch.Chip) { c.Sequencer.Buffers = 6 }, "a decoder layer needs 7"},
-		{"buffers of a block", nano, func(c *arch.Chip) {
-			c.Sequencer.PrefillBlock, c.Sequencer.PrefillAsked, c.Sequencer.Buffers = 2, true, 7
-		}, "buffers is 7, a block of 2 tokens needs"},
 		{"words of a block", nano, func(c *arch.Chip) {
 			c.Sequencer.PrefillBlock, c.Sequencer.PrefillAsked, c.Sequencer.Words = 8, true, 128
 		}, "or prefill_block less than 8"},
