@@ -29,7 +29,7 @@ task ohmloom_init;
 endtask
 
 // Ends the simulation when a table is of another set than its folder, which file "set" names:
-// made with other weights, effects or another seed.
+// made with other weights, effects or another seed. Says which table of such a folder is missing.
 task ohmloom_belongs;
   input [4095:0] ohmloom_tables;
   input [8191:0] ohmloom_path;
@@ -47,8 +47,14 @@ task ohmloom_belongs;
       ohmloom_got = $fscanf(ohmloom_file, "%h", ohmloom_set);
       $fclose(ohmloom_file);
       ohmloom_file = $fopen(ohmloom_path, "r");
-      ohmloom_got = $fscanf(ohmloom_file, "// set %h", ohmloom_own);
-      $fclose(ohmloom_file);
+      if (ohmloom_file == 0) begin
+        $display("%0s: there is no such table, the memory starts from random words", ohmloom_path);
+        ohmloom_own = ohmloom_set;
+        ohmloom_got = 1;
+      end else begin
+        ohmloom_got = $fscanf(ohmloom_file, "// set %h", ohmloom_own);
+        $fclose(ohmloom_file);
+      end
       if (ohmloom_got != 1 || ohmloom_own !== ohmloom_set) begin
         $display("%0s: this table is of set %h, the other tables are of set %h", ohmloom_path, ohmloom_own, ohmloom_set);
         $finish;

@@ -254,10 +254,10 @@ func (p *power) load(list []loaded, b *builder) {
 	p.add("if ($value$plusargs(\"tables=%%s\", %s)) begin", prefix)
 	for _, m := range list {
 		p.add("  $sformat(%s, \"%%0s%%m.%s.memh\", %s);", path, m.key, prefix)
+		p.add("  ohmloom_belongs(%s, %s);", prefix, path)
 		p.add("  %s = $fopen(%s, \"r\");", file, path)
 		p.add("  if (%s != 0) begin", file)
 		p.add("    $fclose(%s);", file)
-		p.add("    ohmloom_belongs(%s, %s);", prefix, path)
 		p.add("    $readmemh(%s, %s);", path, m.name)
 		p.inRange(m, b)
 		for a, n := 0, m.mem.Type.N; a*n < len(m.mem.Expect); a++ {

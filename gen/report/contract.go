@@ -164,6 +164,7 @@ func (p *page) contents(m *ir.Module) {
 	if !first {
 		p.line("\nThe first line of each file names the set of tables it is of, as file `tables/set` does; a simulation ends when the two differ, when the form")
 		p.line("is another's or a conductance is out of range. Further lines say what a table was made from; `ohmloom check --tables` compares them.")
+		p.line("Paths begin with `tb`, the test bench; `verilator --binary` puts `TOP.` before it, so files must have that name there.")
 	}
 }
 
