@@ -166,15 +166,15 @@ func (t *tally) always(seconds, cycles *Quantity, pairs, chips int) error {
 			}
 		}
 	}
-	clocked := func(part, key, what string, flipFlops float64, cycles *Quantity) {
-		t.parts = append(t.parts, Part{Part: part, Kind: Logic, Joules: Product("joules."+key, "J", 1e-12, n,
+	clocked := func(part, kind, key, what string, flipFlops float64, cycles *Quantity) {
+		t.parts = append(t.parts, Part{Part: part, Kind: kind, Joules: Product("joules."+key, "J", 1e-12, n,
 			Formula("flip_flops."+key, flipFlops, "flip-flops", what), cycles, Constant("energy.flip_flop", e.FlipFlop))})
 	}
 	at := Formula("cycles.pes", working, "cycles", "of operations, times their share of the PEs; a layer at a time")
 	idle := Formula("cycles.idle_pes", cycles.Value-working, "cycles", "all, less those of operations", cycles, at)
-	clocked(Clock, "clock", "outside of crossbar PEs and routers", flipFlops, cycles)
-	clocked(Clock, "clock_pes", "of crossbar PEs and routers", inPEs, at)
-	clocked(IdleClock, "clock_idle", "of crossbar PEs and routers", inPEs, idle)
+	clocked(Clock, Logic, "clock", "outside of crossbar PEs and routers", flipFlops, cycles)
+	clocked(Clock, PEs, "clock_pes", "of crossbar PEs and routers", inPEs, at)
+	clocked(IdleClock, PEs, "clock_idle", "of crossbar PEs and routers", inPEs, idle)
 	return nil
 }
 

@@ -25,6 +25,7 @@ const (
 	Clock     = "clock"             // of flip-flops
 	IdleClock = "clock of idle PEs" // of those of crossbar PEs and routers that have nothing to do
 	Logic     = "all logic"         // in place of a kind of layer
+	PEs       = "crossbar PEs"      // likewise
 )
 
 // Kinds of layers.
