@@ -48,7 +48,7 @@ func (b *bench) crossbar() error {
 		{"the same, writable", apart, 8, hw.StepFull, 16, true},
 	} {
 		x := hw.Crossbar{Rows: 256, Cols: 256, Share: c.share, Active: 256, Bits: c.bits, Step: c.step, Effects: c.effects,
-			Writable: c.writable, Weights: hw.RandomTernary(seeded(), 256, 256)}
+			Writable: c.writable, Pulses: 5, Yield: 1, Weights: hw.RandomTernary(seeded(), 256, 256)}
 		fmt.Printf("  %-34s", c.what)
 		for _, name := range engineNames {
 			t, idle, err := b.product(x, name, products)
