@@ -233,7 +233,10 @@ func (b *builder) counted(bits string, k, to int, isSigned bool) []string {
 	}
 	text := []string{fmt.Sprintf("`acc` = %d'd0;", wide)}
 	for lo := 0; lo < k; lo += 64 {
-		x := bits + bitRange(min(lo+64, k)-1, lo)
+		x := bits
+		if k > 1 { // else it may be a name without a range
+			x += bitRange(min(lo+64, k)-1, lo)
+		}
 		if pad := lo + 64 - k; pad > 0 {
 			x = fmt.Sprintf("{%d'd0, %s}", pad, x)
 		}

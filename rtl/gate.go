@@ -378,8 +378,7 @@ func (g *gate) word(l lane, mem *ir.Mem) expr {
 	guard, index := g.address(l.n.Args[0], mem)
 	x := g.read(wordOf{m, index})
 	if l.base >= 0 {
-		x = g.wide(m, index)
-		x += fmt.Sprintf("[%s +: %d]", g.from(t.W, l), t.W)
+		x = g.elements(m, index, l, t.W)
 	}
 	if guard != nil {
 		x = fmt.Sprintf("(%s) ? %s : %s", g.read(guard), x, show(lit{t.W, 0}))
@@ -404,6 +403,15 @@ func (g *gate) wide(m *memory, index expr) string {
 	return g.nets[x].name
 }
 
+// elements is the text of the w bits of a word that are lane l's.
+func (g *gate) elements(m *memory, index expr, l lane, w int) string {
+	x := g.wide(m, index)
+	if w == m.width {
+		return x
+	}
+	return fmt.Sprintf("%s[%s +: %d]", x, g.from(w, l), w)
+}
+
 // sum is a column sum over cells of one bit in a memory.
 func (g *gate) sum(l lane, isSigned bool) expr {
 	n := l.n
@@ -421,7 +429,7 @@ func (g *gate) sum(l lane, isSigned bool) expr {
 	}
 	column := ""
 	if depth, _ := Stored(g.b.m, mem); depth == mem.Depth { // a word has all columns
-		column = fmt.Sprintf("%s[%s +: %d]", g.wide(m, index), g.from(k, l), k)
+		column = g.elements(m, index, l, k)
 	} else {
 		column = fmt.Sprintf("%s[%s + %s]", m.name, g.first(index, mem, k), g.from(1, l))
 	}
