@@ -115,11 +115,7 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 			b.Files = append(b.Files, rtl.File{Path: f.Path, Data: f.Data, Role: f.Role})
 		}
 	}
-	depth := 3
-	if tile.Whole != nil {
-		depth = 1 // the units; opened, nobody could read it
-	}
-	dot := report.BlockDiagram(tile.Design, d.chip.Name, depth)
+	dot := report.BlockDiagram(tile.Design, d.chip.Name, diagramDepth(tile, 3))
 	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
 	svg, err := drawing(ctx, dot)
 	switch {

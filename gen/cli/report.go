@@ -239,8 +239,14 @@ func (r *reporter) description(s *report.Section) error {
 	return nil
 }
 
-// diagramDepth is how many levels of the hierarchy are drawn open; one more is for small chips.
-const diagramDepth = 2
+// diagramDepth is how many levels of a tile's hierarchy are drawn open; of a whole chip only the
+// units are shown, since opened nobody could read it.
+func diagramDepth(tile *lower.Tile, levels int) int {
+	if tile.Whole != nil {
+		return 1
+	}
+	return levels
+}
 
 func (r *reporter) diagram(s *report.Section) error {
 	if err := r.d.buildable(); err != nil {
@@ -250,7 +256,7 @@ func (r *reporter) diagram(s *report.Section) error {
 	if err != nil {
 		return err
 	}
-	svg, err := drawing(r.ctx, report.BlockDiagram(tile.Design, r.d.chip.Name, diagramDepth))
+	svg, err := drawing(r.ctx, report.BlockDiagram(tile.Design, r.d.chip.Name, diagramDepth(tile, 2)))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type Figure struct {
 	Wide          bool // more detail than fits a phone: it can be scrolled there
 }
 
-// Table is a table; cells that are numbers stand at the right.
+// Table is a table, its rows as long as its head; columns of numbers stand at the right.
 type Table struct {
 	Caption string
 	Head    []string
@@ -47,7 +47,7 @@ type Table struct {
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"inline": inline, "align": align}).Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"inline": inline}).Parse(pageText))
 
 // HTML is the page as one file that needs no other and runs no script; a picture with one is an
 // error. The same page gives the same bytes.
@@ -75,11 +75,29 @@ func inline(f Figure) (template.HTML, error) {
 	return template.HTML(fmt.Sprintf(`<svg role="img" aria-label="%s"%s`, html.EscapeString(f.Caption), s)), nil
 }
 
-// align is the class of a cell.
-func align(cell string) string {
-	word, _, _ := strings.Cut(cell, " ")
-	if _, err := strconv.ParseFloat(strings.ReplaceAll(word, ",", ""), 64); err == nil {
-		return "n"
+// longCell is how many letters of a cell stay on one line.
+const longCell = 40
+
+// Columns are the classes of a table's columns: n where every cell is a number, s for words that
+// stay on one line, t for text that wraps.
+func (t *Table) Columns() []string {
+	classes := make([]string, len(t.Head))
+	for i := range classes {
+		numbers, longest := true, 0
+		for _, row := range t.Rows {
+			word, _, _ := strings.Cut(row[i], " ")
+			_, err := strconv.ParseFloat(strings.ReplaceAll(word, ",", ""), 64)
+			numbers = numbers && (err == nil || row[i] == "")
+			longest = max(longest, len(row[i]))
+		}
+		switch {
+		case longest > longCell:
+			classes[i] = "t"
+		case numbers:
+			classes[i] = "n"
+		default:
+			classes[i] = "s"
+		}
 	}
-	return "t"
+	return classes
 }
