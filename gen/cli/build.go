@@ -115,16 +115,17 @@ func (a *app) emit(ctx context.Context, d *description) (*rtl.Bundle, *ir.Design
 			b.Files = append(b.Files, rtl.File{Path: f.Path, Data: f.Data, Role: f.Role})
 		}
 	}
-	dot := report.BlockDiagram(tile.Design, d.chip.Name, diagramDepth(tile, 3))
-	b.Files = append(b.Files, rtl.File{Path: b.Top + ".dot", Data: []byte(dot), Role: "diagram"})
-	svg, err := drawing(ctx, dot)
-	switch {
-	case ctx.Err() != nil:
-		return nil, nil, ctx.Err()
-	case err != nil: // a picture less is no reason to keep the Verilog back
-		a.warn("%s.svg is left out: %v", b.Top, err)
-	default:
-		b.Files = append(b.Files, rtl.File{Path: b.Top + ".svg", Data: svg, Role: "diagram"})
+	for _, p := range blockDiagrams(tile, d.chip.Name, 3) {
+		b.Files = append(b.Files, rtl.File{Path: p.name + ".dot", Data: []byte(p.dot), Role: "diagram"})
+		svg, err := drawing(ctx, p.dot)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil: // a picture less is no reason to keep the Verilog back
+			a.warn("%s.svg is left out: %v", p.name, err)
+		default:
+			b.Files = append(b.Files, rtl.File{Path: p.name + ".svg", Data: svg, Role: "diagram"})
+		}
 	}
 	return b, tile.Design, nil
 }

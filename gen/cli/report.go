@@ -18,6 +18,7 @@ import (
 	"ohmloom/gen/arch"
 	"ohmloom/gen/lower"
 	"ohmloom/gen/report"
+	"ohmloom/ir"
 )
 
 // reportResult is what report --json prints.
@@ -239,13 +240,24 @@ func (r *reporter) description(s *report.Section) error {
 	return nil
 }
 
-// diagramDepth is how many levels of a tile's hierarchy are drawn open; of a whole chip only the
-// units are shown, since opened nobody could read it.
-func diagramDepth(tile *lower.Tile, levels int) int {
-	if tile.Whole != nil {
-		return 1
+// blockDiagram is a block diagram in Graphviz's language; its name is that of its module.
+type blockDiagram struct{ name, caption, dot string }
+
+// blockDiagrams draws a tile with so many levels of its hierarchy open. Of a whole chip only the
+// units are shown, since opened nobody could read it, and what stands between them and the ports.
+func blockDiagrams(tile *lower.Tile, title string, levels int) []blockDiagram {
+	top := tile.Design.Top
+	if tile.Whole == nil {
+		return []blockDiagram{{top.Name, "Blocks and the data between them", report.BlockDiagram(tile.Design, title, levels)}}
 	}
-	return levels
+	list := []blockDiagram{{top.Name, "Units and the data between them", report.BlockDiagram(tile.Design, title, 1)}}
+	for _, in := range top.Insts {
+		if in.Of.Name == top.Name+"_core" {
+			list[0].caption = "The chip behind its ports"
+			list = append(list, blockDiagram{in.Of.Name, "Units and the data between them", report.BlockDiagram(ir.NewDesign(in.Of), title, 1)})
+		}
+	}
+	return list
 }
 
 func (r *reporter) diagram(s *report.Section) error {
@@ -256,11 +268,14 @@ func (r *reporter) diagram(s *report.Section) error {
 	if err != nil {
 		return err
 	}
-	svg, err := drawing(r.ctx, report.BlockDiagram(tile.Design, r.d.chip.Name, diagramDepth(tile, 2)))
-	if err != nil {
-		return err
+	for i, p := range blockDiagrams(tile, r.d.chip.Name, 2) {
+		svg, err := drawing(r.ctx, p.dot)
+		if err != nil {
+			return err
+		}
+		name := []string{"blocks", "units"}[i]
+		s.Figures = append(s.Figures, report.Figure{Name: name, Caption: p.caption, SVG: svg, Wide: true})
 	}
-	s.Figures = append(s.Figures, report.Figure{Name: "blocks", Caption: "Blocks and the data between them", SVG: svg, Wide: true})
 	return nil
 }
 

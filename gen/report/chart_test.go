@@ -135,7 +135,7 @@ func TestTreemapAreasAreInProportion(t *testing.T) {
 // Text of users and figures of others do no harm.
 func TestPageEscapesWhatItShows(t *testing.T) {
 	p := Page{Title: "<b>", Sections: []Section{{ID: "s", Title: "</script>", Text: "<script>x</script>", Notes: []string{"a & b"},
-		Tables: []Table{{Head: []string{"<i>"}, Rows: [][]string{{"<u>", "1.5"}}}}, Figures: []Figure{{Name: "f", Caption: `"q"`, SVG: Treemap("<", "mm2", []string{"k"}, []Part{{"<s>", "k", 1}})}}}}}
+		Tables: []Table{{Head: []string{"<i>", "n", "version"}, Rows: [][]string{{"<u>", "1.5", "5.006"}, {"", "", "1.26.8"}}}}, Figures: []Figure{{Name: "f", Caption: `"q"`, SVG: Treemap("<", "mm2", []string{"k"}, []Part{{"<s>", "k", 1}})}}}}}
 	page, err := p.HTML()
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestPageEscapesWhatItShows(t *testing.T) {
 			t.Errorf("the page has %s", bad)
 		}
 	}
-	if !bytes.Contains(page, []byte(`<td class="n">1.5</td>`)) {
+	if !bytes.Contains(page, []byte(`<td class="n">1.5</td>`)) || !bytes.Contains(page, []byte(`<td class="s">5.006</td>`)) {
 		t.Error("numbers do not stand at the right")
 	}
 	p.Sections[0].Figures[0].SVG = []byte("<svg><script>1</script></svg>")

@@ -27,8 +27,10 @@ const legend = `numbers: bits a cycle &#160; <font color="#c0703a">&#9632;</font
 // BlockDiagram is the block diagram of a design in Graphviz's language: blocks with their
 // module and size, nested as the hierarchy is, and an arrow for each path of data between
 // them, labelled with the bits that arrive. Control (single bits, addresses, selectors) is
-// left out. depth is how many levels are opened, from 1; a closed block has the colour of the
-// analog macro that it has inside. A legend stands under the title.
+// left out, except that a block which only control reaches has dashed arrows of it. depth is how
+// many levels are opened, from 1; a closed block has the colour of the analog macro that it has
+// inside. Instances of one module whose names differ in their number only are drawn once. A
+// legend stands under the title.
 func BlockDiagram(d *ir.Design, title string, depth int) string {
 	g := &diagram{}
 	g.line(0, "digraph %q {", d.Top.Name)
@@ -86,17 +88,42 @@ func (g *diagram) module(m *ir.Module, id string, indent, depth int, top bool) m
 		}
 	}
 	blocks := map[*ir.Inst]block{}
-	for _, in := range m.Insts {
-		blocks[in] = g.instance(in, id+"_"+in.Name, indent, depth)
+	for i, in := range m.Insts {
+		if _, drawn := blocks[in]; drawn {
+			continue
+		}
+		var same []*ir.Inst
+		for _, other := range m.Insts[i:] {
+			if alike(in, other) {
+				same = append(same, other)
+			}
+		}
+		b := g.instance(same, id+"_"+in.Name, indent, depth)
+		for _, other := range same {
+			blocks[other] = b
+		}
 	}
 	g.connect(m, ports, blocks)
 	return ports
 }
 
-func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
+// alike tells whether two instances are one kind of block, numbered through.
+func alike(a, b *ir.Inst) bool {
+	const digits = "0123456789"
+	return a == b || a.Of == b.Of && a.Name != b.Name && !a.Grid && !b.Grid &&
+		strings.TrimRight(a.Name, digits) == strings.TrimRight(b.Name, digits) && strings.ContainsAny(a.Name[len(a.Name)-1:], digits)
+}
+
+// instance draws instances that are alike.
+func (g *diagram) instance(same []*ir.Inst, id string, indent, depth int) block {
+	in := same[0]
 	label := in.Name
-	if in.Grid && in.Count() > 1 {
+	many := in.Grid && in.Count() > 1
+	if many {
 		label += fmt.Sprintf(": %d x %d", in.Rows, in.Cols)
+	}
+	if n := len(same); n > 1 {
+		label, many = fmt.Sprintf("%s .. %s: x %d", in.Name, same[n-1].Name, n), true
 	}
 	if in.Of.Name != in.Name {
 		label += "\n" + in.Of.Name
@@ -117,7 +144,7 @@ func (g *diagram) instance(in *ir.Inst, id string, indent, depth int) block {
 		fill = analogFill
 	}
 	periphery := ""
-	if in.Grid && in.Count() > 1 {
+	if many {
 		periphery = ", peripheries=3"
 	}
 	g.line(indent, `%q [label=%q, fillcolor=%q%s];`, id, label, fill, periphery)
@@ -134,6 +161,7 @@ func analog(m *ir.Module) bool {
 // connect draws an arrow for each pair of blocks that data flows between inside m.
 func (g *diagram) connect(m *ir.Module, ports map[string]string, blocks map[*ir.Inst]block) {
 	width := map[[2]string]int{}
+	least := 2 // bits that are data
 	arrow := func(to string, n *ir.Node) {
 		seen := map[[2]string]bool{}
 		for _, s := range sources(n, map[*ir.Node]bool{}) {
@@ -144,27 +172,48 @@ func (g *diagram) connect(m *ir.Module, ports map[string]string, blocks map[*ir.
 			case ir.InstOut:
 				from = blocks[op.Inst].at(op.Port)
 			}
-			if key := [2]string{from, to}; from != "" && to != "" && from != to && s.Type.Total() >= 2 && !seen[key] {
+			if key := [2]string{from, to}; from != "" && to != "" && from != to && s.Type.Total() >= least && !seen[key] {
 				seen[key] = true
 				width[key] += n.Type.Total()
 			}
 		}
 	}
-	for _, in := range m.Insts {
+	into := func(in *ir.Inst) {
 		for _, c := range in.Conns {
-			if c.Port.Type.Total() >= 2 {
+			if c.Port.Type.Total() >= least {
 				arrow(blocks[in].at(c.Port), c.Src)
 			}
 		}
+	}
+	for _, in := range m.Insts {
+		into(in)
 	}
 	for _, p := range m.Outputs() {
 		if p.Type.Total() >= 2 {
 			arrow(ports[p.Name], p.Node)
 		}
 	}
+	data := maps.Clone(width)
+	g.draw(data, `label="%d"`)
+
+	clear(width)
+	least = 1
+	for _, in := range m.Insts {
+		into(in)
+	}
+	reached := map[string]bool{}
+	for k := range data {
+		reached[k[0]], reached[k[1]] = true, true
+	}
+	maps.DeleteFunc(width, func(k [2]string, _ int) bool { return reached[k[0]] && reached[k[1]] })
+	g.draw(width, `label="%d", style=dashed`)
+}
+
+// draw writes arrows of these widths, in order.
+func (g *diagram) draw(width map[[2]string]int, attrs string) {
 	keys := slices.SortedFunc(maps.Keys(width), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	for _, k := range keys {
-		g.edges = append(g.edges, fmt.Sprintf("%q -> %q [label=\"%d\"];", k[0], k[1], width[k]))
+		g.edges = append(g.edges, fmt.Sprintf("%q -> %q ["+attrs+"];", k[0], k[1], width[k]))
 	}
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -91,6 +92,34 @@ func TestClosedBlockShowsTheMacroInside(t *testing.T) {
 		dot := BlockDiagram(ir.NewDesign(top), "top", 1)
 		if w := `"u_outer\nouter", fillcolor="` + want; !strings.Contains(dot, w) {
 			t.Errorf("%s inside: no %s in\n%s", kind, w, dot)
+		}
+	}
+}
+
+// Banks u_bank0 to u_bank2 are one block, one that only control reaches does not stand alone,
+// and one with another number in its name but another module is another block.
+func TestBlocksThatAreAlikeAreDrawnOnceAndNoneStandsAlone(t *testing.T) {
+	byteType, flag := ir.Type{N: 1, W: 8}, ir.Type{N: 1, W: 1}
+	module := func(name string, of ir.Type) *ir.Module {
+		m := ir.New(name, "")
+		m.Out("y", m.In("x", of, "").Not(), "")
+		return m
+	}
+	top := ir.New("top", "")
+	x := top.In("x", byteType, "")
+	bank, command := module("bank", byteType), module("command", flag)
+	sum := x
+	for i := range 3 {
+		sum = sum.Xor(top.OutOf(top.Instance(fmt.Sprintf("u_bank%d", i), bank).In("x", x), "y"))
+	}
+	odd := top.Instance("u_bank9", module("other", byteType)).In("x", sum)
+	start := top.OutOf(top.Instance("u_command", command).In("x", x.Bit(0)), "y")
+	top.Out("y", start.Mux(top.OutOf(odd, "y"), x), "")
+	dot := BlockDiagram(ir.NewDesign(top), "top", 1)
+	for w, n := range map[string]int{`u_bank0 .. u_bank2: x 3\nbank`: 1, `u_bank1"`: 0, `u_bank9\nother`: 1, `"t_u_bank0" -> "t_u_bank9" [label="8"]`: 1,
+		`"t_p0_x" -> "t_u_bank0" [label="24"]`: 1, `style=dashed]`: 1} {
+		if strings.Count(dot, w) != n {
+			t.Errorf("%d times %s, want %d, in\n%s", strings.Count(dot, w), w, n, dot)
 		}
 	}
 }
