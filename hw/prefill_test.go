@@ -3,6 +3,7 @@ package hw_test
 import (
 	"fmt"
 	"math/rand"
+	"os"
 	"slices"
 	"testing"
 
@@ -49,17 +50,23 @@ func TestPrefillGivesGoldenAttention(t *testing.T) {
 		ported := spreadFor(m, 4, 16, 2)
 		ported.Port = 8
 		attention := []hw.AttentionEngine{spreadFor(m, 8, 8, 4), columnFor(m, 16, 4), ported}
+		nightly := os.Getenv("OHMLOOM_NIGHTLY") == "1"
 		if c.name == "micro" {
 			attention = attention[:2]
+			if !nightly { // its column engine takes five times as long, and nano's is the same block
+				attention = attention[:1]
+			}
 		}
-		for _, b := range attention {
+		for i, b := range attention {
 			for _, n := range c.blocks {
 				t.Run(fmt.Sprintf("%s/%s/%d", c.name, b.Name(), n), func(t *testing.T) {
 					blocks, from := inBlocks(passes, m.Config.NLayers, n)
 					onEngine := func(t *testing.T, engine func(*ir.Design) (verify.Engine, error)) {
 						holdPrefill(t, b, blocks, from, want, engine)
 					}
-					if n == 37 || n == 5 {
+					// Blocks that end in the middle of the ring, on every engine; other engines
+					// hold on more tokens what nano's do.
+					if n == 5 && (i == 0 || nightly) || n == 37 && nightly {
 						onEngines(t, onEngine)
 					} else {
 						onEngine(t, engines[0])

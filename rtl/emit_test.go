@@ -196,6 +196,16 @@ func TestMemhIsOneWordALine(t *testing.T) {
 	}
 }
 
+// A longer name could be written nowhere, and Verilog would leave the table empty without a word.
+func TestTableFilesHaveNamesThatFileSystemsTake(t *testing.T) {
+	for n, fine := range map[int]bool{255: true, 256: false} {
+		name := strings.Repeat("a", n-len(".memh")) + ".memh"
+		if err := TableName(name); (err == nil) != fine || err != nil && !strings.Contains(err.Error(), "256 characters, allowed are 255") {
+			t.Errorf("%d characters: %v", n, err)
+		}
+	}
+}
+
 func TestImageMustFitTheDesign(t *testing.T) {
 	for _, c := range []struct {
 		key  string

@@ -3,6 +3,8 @@ package rtl
 import (
 	"fmt"
 	"strings"
+
+	"ohmloom/ir"
 )
 
 // NameError reports a name of a port, module or instance that Verilog does not allow. These
@@ -72,6 +74,18 @@ func legal(name string) string {
 		return "is a reserved word of Verilog or SystemVerilog"
 	}
 	return ""
+}
+
+// CheckPorts is an error when a port of a top module has a name that Verilog can't have, which
+// only emitting it would tell otherwise.
+func CheckPorts(top *ir.Module) error {
+	s := names{module: top.Name, taken: map[string]bool{}}
+	for _, p := range top.Ports {
+		if err := s.keep("port", p.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // names hands out the names of one module: unique, then legal.

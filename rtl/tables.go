@@ -15,6 +15,18 @@ import (
 // names of memory files, to agree in all simulators.
 const Bench = "tb"
 
+// maxFileName is how many characters the name of a file may have on the usual file systems.
+const maxFileName = 255
+
+// TableName is an error when a table can't have a file of this name: Verilog would not find it
+// and leave the table empty.
+func TableName(name string) error {
+	if len(name) <= maxFileName {
+		return nil
+	}
+	return fmt.Errorf("table file %s has a name of %d characters, allowed are %d; names follow the hierarchy: shorten the top module's or an instance's", name, len(name), maxFileName)
+}
+
 // Memh is the contents of a memory of t as $readmemh takes it: one hexadecimal word of N*W
 // bits a line, element 0 in the low bits.
 func Memh(t ir.Type, data []uint64) []byte {
@@ -108,6 +120,9 @@ func (w *tableWalk) module(m *ir.Module, path string) {
 		text := Memh(t, data)
 		if note := w.img.Notes[key]; note != "" {
 			text = append([]byte("// "+oneLine(note)+"\n"), text...)
+		}
+		if err := TableName(Bench + "." + key + ".memh"); err != nil && w.err == nil {
+			w.err = err
 		}
 		w.files = append(w.files, File{"tables/" + Bench + "." + key + ".memh", text, RoleTable})
 	}

@@ -15,8 +15,12 @@ func (r *Result) String() string {
 	fmt.Fprintf(&b, "%s: %s %s over %d cycles (%s stimulus, seed %#x, power-on seed %#x)\n",
 		r.Design, strings.Join(r.Engines, ", "), verdict, r.Cycles, r.Stimulus, r.Seed, r.Power)
 	c := r.Coverage
-	fmt.Fprintf(&b, "  %d of %d output bits and %d of %d sign bits toggled, %d resets\n",
-		c.ToggledBits, c.OutputBits, c.ToggledSign, c.SignBits, c.Resets)
+	resets := "resets"
+	if c.Resets == 1 {
+		resets = "reset"
+	}
+	fmt.Fprintf(&b, "  %d of %d output bits and %d of %d sign bits toggled, %d %s\n",
+		c.ToggledBits, c.OutputBits, c.ToggledSign, c.SignBits, c.Resets, resets)
 	if c.StillCount > 0 {
 		more := ""
 		if c.StillCount > len(c.Still) {

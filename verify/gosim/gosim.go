@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ohmloom/ir"
+	"ohmloom/rtl"
 	"ohmloom/verify"
 	"ohmloom/verify/cache"
 )
@@ -34,6 +35,9 @@ type Options struct {
 // worker ends with Close or ctx. Without a go command, or with one that fails, the error is
 // a *verify.ToolError.
 func New(ctx context.Context, d *ir.Design, opt Options) (verify.Engine, error) {
+	if err := rtl.CheckPorts(d.Top); err != nil {
+		return nil, err
+	}
 	src, p, err := generate(d)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"ohmloom/ir"
 	"ohmloom/ir/bits"
 	"ohmloom/ir/flat"
+	"ohmloom/rtl"
 	"ohmloom/verify"
 )
 
@@ -31,8 +32,11 @@ type Engine struct {
 	ready bool
 }
 
-// New prepares d, which must be well formed.
+// New prepares d, which must be well formed; a port that Verilog could not have is an error.
 func New(d *ir.Design) (*Engine, error) {
+	if err := rtl.CheckPorts(d.Top); err != nil {
+		return nil, err
+	}
 	p := flat.Elaborate(d)
 	e := &Engine{c: compile(p), shape: verify.ShapeOf(d.Top)}
 	for _, v := range p.Ins {

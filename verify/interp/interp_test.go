@@ -16,6 +16,17 @@ func newEngine(d *ir.Design) (verify.Engine, error) { return interp.New(d) }
 
 func TestConforms(t *testing.T) { conform.Run(t, "interp", newEngine) }
 
+// A design that the Verilog engines refuse for the name of a port is refused here, too.
+func TestPortsThatVerilogCannotHaveAreRefused(t *testing.T) {
+	for name, fine := range map[string]bool{"wire": false, "logic": false, "9lives": false, "x": true} {
+		m := ir.New("top", "")
+		m.Out("y", m.In(name, ir.Bits(4), "").Not(), "")
+		if _, err := interp.New(ir.NewDesign(m)); (err == nil) != fine {
+			t.Errorf("port %q: %v", name, err)
+		}
+	}
+}
+
 // The reference knows neither package flat nor vectors; random designs reach what nobody
 // thought of.
 func TestRandomDesignsAgreeWithTheReference(t *testing.T) {

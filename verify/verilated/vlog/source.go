@@ -1,6 +1,7 @@
 package vlog
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -107,6 +108,9 @@ func Tables(d *ir.Design) []Table {
 	return ts
 }
 
+// maxPrefix is how many characters of +tables= the Verilog takes.
+const maxPrefix = 512
+
 // WriteImage writes the contents that img has for the tables into dir, one .memh file a
 // table, and gives the prefix for +tables=, "" when there is nothing to load.
 func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error) {
@@ -124,7 +128,12 @@ func WriteImage(dir string, ts []Table, img *ir.Image) (prefix string, err error
 		if err := t.Admit(t.Path, data); err != nil {
 			return "", err
 		}
-		prefix = dir + string(filepath.Separator)
+		if err := rtl.TableName(Bench + "." + t.Path + ".memh"); err != nil {
+			return "", err
+		}
+		if prefix = dir + string(filepath.Separator); len(prefix) > maxPrefix {
+			return "", fmt.Errorf("the folder %s has a path of %d characters, too long for the Verilog, which takes %d; choose a shorter cache folder", dir, len(prefix), maxPrefix)
+		}
 		if err := os.WriteFile(prefix+Bench+"."+t.Path+".memh", []byte(memh(t.Word, data)), 0o644); err != nil {
 			return "", err
 		}
