@@ -19,6 +19,7 @@ const defaultTechnology = "45nm"
 func (l *loader) build(tree *node, root *sourceFile, technology string) *arch.Chip {
 	chip := &arch.Chip{Source: root.name, ClockMHz: 100}
 	l.chosen = l.model(tree)
+	l.unknown = l.chosen == nil && (l.opts.Model != "" || tree.has("model") || tree.wanting("model"))
 	chip.Model = l.chosen
 	if c := tree.child("chip"); c != nil {
 		chip.Name = c.label
@@ -195,6 +196,14 @@ func (l *loader) verify(n, chip *node, c *arch.Chip) arch.Verify {
 	v.Program = &arch.Program{Model: l.path(p, "model"), Tensor: p.str("tensor", ""), Golden: l.path(p, "golden"), Pos: p.pos()}
 	for _, c := range p.blocks["case"] {
 		v.Program.Cases = append(v.Program.Cases, arch.ADCCase{Rows: c.int("rows", 1), Bits: c.int("bits", 1), Pos: c.pos()})
+	}
+	if cases := p.blocks["case"]; len(cases) > 0 && (c.Sequencer != nil || c.PIM == nil && c.Attention != nil) {
+		what := "a whole chip, which runs with the converters that it has"
+		if c.Sequencer == nil {
+			what = "an attention engine, which has no converters"
+		}
+		l.add(Error, cases[0].rng, Diagnostic{Summary: "Cases are for crossbars alone", In: cases[0].in, Value: what, Allowed: "one tile or PIM banks, without a sequencer",
+			Suggestion: "remove the blocks \"case\"; pim.crossbar.adc says rows and bits"})
 	}
 	switch {
 	case c.PIM != nil && c.PIM.Bank != nil:

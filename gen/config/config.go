@@ -54,6 +54,7 @@ type loader struct {
 	broken   bool // a part could not be read: don't complain of what is missing
 	written  map[string]string
 	chosen   *arch.Model     // that the description runs, or nil
+	unknown  bool            // it names one that is not there, which has been said
 	same     *arch.Model     // that all points of a sweep run, or nil
 	swept    map[string]bool // variables that a sweep varies; nil without one
 	diags    Diagnostics

@@ -240,15 +240,18 @@ func (l *loader) checkShape(m *arch.Model, at func(attr string) hcl.Range, in st
 }
 
 // takeShape gives a decode engine what its block does not say: heads and layers of the model
-// that the description runs.
+// that the description runs. Where the model is at fault, nothing more is said of them.
 func (l *loader) takeShape(n *node) {
 	m := l.chosen
 	if m == nil {
-		return
+		if !l.unknown {
+			return
+		}
+		m = &arch.Model{}
 	}
 	for name, v := range map[string]int{"heads": m.Heads, "kv_heads": m.KVHeads, "head_channels": m.HeadChannels, "layers": m.Layers} {
-		if _, written := n.values[name]; !written && v > 0 {
-			n.values[name] = value{v: cty.NumberIntVal(int64(v)), rng: n.rng, sound: true}
+		if _, written := n.values[name]; !written {
+			n.values[name] = value{v: cty.NumberIntVal(int64(v)), rng: n.rng, sound: v > 0}
 		}
 	}
 }

@@ -56,6 +56,7 @@ func (l *loader) sequencer(n, chip *node, c *arch.Chip) *arch.Sequencer {
 			"", "remove it: the model adds projections to the residual stream before it takes the norm")
 	}
 	switch m := l.chosen; {
+	case l.unknown:
 	case m == nil:
 		lacks(n.rng, "A whole chip needs the shape of its model", "", "", `name one: model = "file.safetensors", or write model "name" { ... }`)
 	case m.Vocab < 1 || m.Vocab > maxChipVocab:

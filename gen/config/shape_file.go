@@ -33,7 +33,7 @@ func (l *loader) fileShape(name string, rng hcl.Range, in string) arch.Model {
 	if err != nil {
 		l.broken = true // what is missing may be in the file
 		l.add(Error, rng, Diagnostic{Summary: "Model can't be read", In: in, Value: name + ": " + reason(err),
-			Suggestion: "file names are relative to the file that writes them"})
+			Suggestion: "file names are relative to the file that writes them, those of --model to the working folder"})
 	}
 	return m
 }

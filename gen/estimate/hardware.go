@@ -222,8 +222,12 @@ func (h *Hardware) fit(m arch.Model, chips int) (pairs int, err error) {
 		need, have, what = tiles, 1, "tiles, one a matrix"
 	}
 	if have > 0 && need > have*chips {
-		return pairs, fmt.Errorf("model %q needs %d %s; chip %q has %d: %d such chips hold it (--chips %d)",
-			m.Name, need, what, h.Name, have, ceilDiv(need, have), ceilDiv(need, have))
+		larger := ""
+		if b := h.Bank; b != nil {
+			larger = fmt.Sprintf(", or one of %d such banks", ceilDiv(need, b.Rows*b.Cols*b.PEs))
+		}
+		return pairs, fmt.Errorf("model %q needs %d %s; chip %q has %d: %d such chips hold it (--chips %d)%s",
+			m.Name, need, what, h.Name, have, ceilDiv(need, have), ceilDiv(need, have), larger)
 	}
 	return pairs, nil
 }
