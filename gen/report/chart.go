@@ -43,6 +43,9 @@ func (s *Series) colour(i int) color.RGBA {
 var palette = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255},
 	{90, 90, 90, 255}, {150, 190, 220, 255}, {235, 175, 130, 255}, {140, 210, 185, 255}, {230, 190, 212, 255}, {190, 190, 190, 255}}
 
+// solid marks show against a cloud.
+var solid = []draw.GlyphDrawer{draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CircleGlyph{}}
+
 // marks tell curves apart without colour.
 var marks = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}, draw.RingGlyph{}}
 
@@ -120,7 +123,7 @@ func FrontChart(c Chart, all Series, front ...Series) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		best.Color, best.Shape, best.Radius = s.colour(i+1), marks[(i+1)%len(marks)], vg.Points(4)
+		best.Color, best.Shape, best.Radius = s.colour(i+1), solid[i%len(solid)], vg.Points(4)
 		p.Add(best)
 		entries = append(entries, entry{s.Name, []plot.Thumbnailer{best}})
 	}

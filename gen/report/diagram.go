@@ -180,7 +180,7 @@ func (g *diagram) connect(m *ir.Module, ports map[string]string, blocks map[*ir.
 	}
 	into := func(in *ir.Inst) {
 		for _, c := range in.Conns {
-			if c.Port.Type.Total() >= least {
+			if c.Port.Type.Total() >= least && !strings.HasSuffix(c.Port.Name, "_ready") { // ready goes against the stream
 				arrow(blocks[in].at(c.Port), c.Src)
 			}
 		}
