@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,6 +30,39 @@ func TestLibraryHasTheSevenModelsOfThePaperFirst(t *testing.T) {
 	want := "GPT2-350M GPT2-774M GPT2-1.5B OPT-1.3B OPT-2.7B LLaMA-7B OPT-6.7B"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// The shapes have as many parameters as their makers say, to the digits they give: matrices and
+// embeddings, and a second table where the output head is not the embedding.
+func TestLibraryShapesHaveThePublishedNumberOfParameters(t *testing.T) {
+	models := map[string]arch.Model{}
+	for _, m := range Models() {
+		models[m.Name] = m
+	}
+	for name, c := range map[string]struct {
+		tables           int     // of vocabulary x channels
+		billions, within float64 // published, and what rounding, norms, biases and positions may come to
+	}{
+		"gpt2-774m":         {1, 0.774, 0.003}, // names of its releases: 774M, 1558M
+		"gpt2-1.5b":         {1, 1.558, 0.004},
+		"opt-1.3b":          {1, 1.3, 0.05}, // OPT (arXiv 2205.01068), table 1
+		"opt-2.7b":          {1, 2.7, 0.06},
+		"opt-6.7b":          {1, 6.7, 0.06},
+		"llama-7b":          {2, 6.7, 0.05},    // LLaMA (arXiv 2302.13971), table 2
+		"llama-3-8b":        {2, 8.03, 0.005},  // model card
+		"llama-3.2-1b":      {1, 1.23, 0.0065}, // model card: one table
+		"bitnet-b1.58-2b4t": {1, 2.4, 0.05},    // technical report (arXiv 2504.12285)
+		"trilm-3.9b":        {2, 3.99, 0.005},  // Spectra (arXiv 2407.12327)
+	} {
+		m := models[name]
+		n := c.tables * m.Vocab * m.DModel
+		for _, x := range m.Matrices() {
+			n += m.Layers * x.Out * x.In
+		}
+		if got := float64(n) / 1e9; math.Abs(got-c.billions) > c.within {
+			t.Errorf("%s: %.4f thousand million parameters, published are %.3f", name, got, c.billions)
+		}
 	}
 }
 
