@@ -50,7 +50,7 @@ func TestModelIsCheckedAgainstTheBanks(t *testing.T) {
 		{"too few PEs", layer("16", "16", "16"), 3, "6 PEs are missing: the matrices need 24, there are 18"},
 		{"too few in one bank", layer("24", "8", "8"), 4, ""},
 		{"what to add", layer("16", "16", "16"), 3, "2 more tiles of 3 PEs make room"},
-		{"an operation larger than a bank", layer("24", "8", "8"), 2, "6 PEs are missing: the matrices need 18, there are 12 (layers.0.qkv found no place)"},
+		{"an operation larger than a bank, cut over two, leaves no room", layer("24", "8", "8"), 2, "6 PEs are missing: the matrices need 18, there are 12 (layers.0.w1 found no place)"},
 		{"more than there is in the world", layer(huge, huge, huge), 1, "PEs are missing"},
 		{"one vector, two lengths", layer("8", "8", "16"), 1, ""},
 		{"no layer", "{}", 1, ""},
