@@ -206,7 +206,7 @@ type chipping struct {
 	seq, net      *ir.Inst
 	unit, outputs *ir.Inst // vector unit, output head
 	banks         []*ir.Inst
-	draws, waits  *ir.Node // a token is chosen; rows are under way
+	draws, moves  *ir.Node // a token is chosen; the memory is at work on rows
 	embeds        *ir.Node // they are for the vector unit
 }
 
@@ -295,7 +295,8 @@ func (c *chipping) output() {
 	sampler.In("token_ready", m.OutOf(c.seq, "sampled_ready"))
 	drawn := m.OutOf(sampler, "token_valid").And(m.OutOf(c.seq, "sampled_ready")).Named("drawn")
 	draws := m.Reg("draws", ir.Bits(1), 0)
-	c.draws = draws.Set(m.OutOf(c.seq, "head_valid").Or(draws.Q.And(drawn.Not())))
+	offered := m.OutOf(c.net, "offering").Elem(c.Banks + readHead)
+	c.draws = draws.Set(offered.Or(draws.Q.And(drawn.Not())))
 }
 
 // requests is how many requests may be under way to the memory.
@@ -317,7 +318,7 @@ func (c *chipping) memory(row, fetch Stream) {
 	rows := slicedInput(c.lib, m, row)
 	who, waits := m.OutOf(order, "y_data"), m.OutOf(order, "y_valid")
 	table := who.Bit(tokenBits).Named("for_head")
-	c.waits, c.embeds = waits, waits.And(table.Not()).Named("embeds")
+	c.embeds = waits.And(table.Not()).Named("embeds")
 	embed, in := c.unit, "emb"
 	if c.RowLanes() != c.Lanes {
 		embed, in = m.Instance("u_emb", c.rowGear().Build(c.lib)), "x"
@@ -327,6 +328,7 @@ func (c *chipping) memory(row, fetch Stream) {
 	c.outputs.In("rows_valid", rows.valid.And(waits).And(table)).In("rows_data", rows.fields[0])
 	take := waits.And(table.Mux(m.OutOf(c.outputs, "rows_ready"), m.OutOf(embed, in+"_ready"))).Named("row_taken")
 	rows.take(take)
+	c.moves = waits.And(rows.valid.Not().Or(take)).Named("memory_moves")
 	fire := rows.valid.And(take).Named("row_moves")
 	_, rowEnds := counter(m, "row_beat", c.head().Beats(), fire)
 	left := m.Reg("rows_given", ir.Bits(tokenBits), 0)
@@ -350,7 +352,7 @@ func (c *chipping) host() {
 		return offering.Elems(first, readers).AnyOf(1).Or(n.Q.EqK(0).Not()).Named(name + "_works")
 	}
 	busy := make([]*ir.Node, busyUnits+c.Banks)
-	busy[busySequencer], busy[busyHead], busy[busyMemory] = m.OutOf(c.seq, "busy"), c.draws, c.waits
+	busy[busySequencer], busy[busyHead], busy[busyMemory] = m.OutOf(c.seq, "busy"), c.draws, c.moves
 	norms := writing.Elem(c.Banks + writeVector).And(reading.Elem(c.Banks + readAdd).Not()).And(c.embeds.Not())
 	busy[busyVector] = offering.Elem(c.Banks + readAdd).Or(norms).Named("vector_works")
 	busy[busyAttention] = works("attention", c.Banks+readQ, 3, c.Banks+writeAttention)
