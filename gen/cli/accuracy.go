@@ -246,15 +246,18 @@ func (f *accuracyFlags) openModel() (*model.Model, error) {
 // maxText bounds a text, bytes.
 const maxText = 256 << 20
 
-func readText(name string) ([]byte, error) {
+func readText(name string) ([]byte, error) { return readRegular(name, maxText) }
+
+// readRegular is a file of at most so many bytes; devices and pipes, which need not end, are refused.
+func readRegular(name string, most int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: not a regular file", name)
-	case info.Size() > maxText:
-		return nil, fmt.Errorf("%s: %d bytes, at most %d", name, info.Size(), maxText)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s: %d bytes, at most %d", name, info.Size(), most)
 	}
 	return os.ReadFile(name)
 }

@@ -133,6 +133,7 @@ weights or effects is named with what both were made from.` + jsonHelp(checkResu
 				return err
 			}
 			d.checkProgram()
+			a.checkWhole(d)
 			if tables != "" {
 				if err := a.checkTables(cmd.Context(), d, tables); err != nil {
 					return err
@@ -212,6 +213,17 @@ func (d *description) checkProgram() {
 	if _, err := program.Load(d.chip, d.fs); err != nil {
 		d.diags = append(d.diags, config.Diagnostic{Severity: config.Error, Summary: "A file of the program can't be used",
 			Pos: d.chip.Verify.Program.Pos, In: "verify, program", Value: err.Error()})
+	}
+}
+
+// checkWhole reads the checkpoint of a whole chip and adds why it can't run there.
+func (a *app) checkWhole(d *description) {
+	if d.diags.HasErrors() || d.chip.Sequencer == nil {
+		return
+	}
+	if _, err := a.placed(d); err != nil {
+		d.diags = append(d.diags, config.Diagnostic{Severity: config.Error, Summary: "The chip can't run its checkpoint",
+			Pos: d.chip.Sequencer.Pos, In: fmt.Sprintf("chip %q, sequencer", d.chip.Name), Value: err.Error()})
 	}
 }
 

@@ -157,7 +157,7 @@ table3, without it the rest.` + jsonHelp(estimateHelp{}),
 	fl.BoolVar(&f.noHead, "no-head", false, "decoder layers only, as PIM-LLM counts")
 	fl.BoolVar(&f.sampled, "sampled", false, "tokens are drawn, as with a temperature; else greedy")
 	fl.IntVar(&f.latency, "latency", 0, "`cycles` in which external memory answers a whole chip")
-	fl.StringVar(&f.tech, "technology", "", "`name` of a technology of the library of the library, for the chip without FILE (default 45nm: digital figures cited; 45nm-synthesised: of netlists)")
+	fl.StringVar(&f.tech, "technology", "", "`name` of a technology of the library, for the chip without FILE (default 45nm: digital figures cited; 45nm-synthesised: of netlists)")
 	fl.BoolVar(&f.csv, "csv", false, "print the rows (--paper) or the parts as CSV")
 	fl.StringVar(&f.why, "why", "", "print how the number `KEY` came to be; "+allKeys+" names them all")
 	return a.varFlag(cmd)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -142,6 +141,8 @@ func (f *runFlags) valid() error {
 		return usage("--engine %q: allowed are %s, %s", f.engine, strings.Join(engineNames(), ", "), arithmetic)
 	case f.check != checkTokens && f.check != checkAll && f.check != checkOff:
 		return usage("--check %q: allowed are %s, %s, %s", f.check, checkTokens, checkAll, checkOff)
+	case f.timeline != "" && f.engine == arithmetic:
+		return usage("--timeline draws when parts of the chip worked, and --engine %s has none; take one of %s", arithmetic, strings.Join(engineNames(), ", "))
 	case f.tokens < 0 || f.tokens > maxTokens:
 		return usage("--tokens %d: allowed are 0 to %d", f.tokens, maxTokens)
 	case f.latency < 0 || f.latency > 10_000:
@@ -403,12 +404,15 @@ func empty(b hw.ChipTop) hw.ChipTop {
 	return b
 }
 
+// maxImage bounds an image of the chip's memory, bytes.
+const maxImage = 4 << 30
+
 // readImage is the contents of the chip's memory, from a file if one is named.
 func readImage(p *compile.Compiled, file string) (*compile.Memory, error) {
 	if file == "" {
 		return p.Memory(), nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := readRegular(file, maxImage)
 	if err != nil {
 		return nil, failed("--image: %w", err)
 	}

@@ -40,6 +40,15 @@ func (a *app) checkpoint(d *description, file string) (*model.Model, error) {
 
 // compiled is the description's model on its whole chip, or nil when it names none.
 func (a *app) compiled(ctx context.Context, d *description) (*compile.Compiled, error) {
+	p, err := a.placed(d)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return p, a.solvedChip(ctx, p)
+}
+
+// placed is compiled before the device effects that take time are solved.
+func (a *app) placed(d *description) (*compile.Compiled, error) {
 	if d.chip.Verify.Program == nil && (d.chip.Model == nil || d.chip.Model.Checkpoint == "") {
 		return nil, nil
 	}
@@ -51,7 +60,7 @@ func (a *app) compiled(ctx context.Context, d *description) (*compile.Compiled, 
 	if err != nil {
 		return nil, failed("%w", err)
 	}
-	return p, a.solvedChip(ctx, p)
+	return p, nil
 }
 
 // wholeJob is the texts that verify lets a whole chip write.

@@ -129,10 +129,15 @@ func (p *Compiled) matches(c *arch.Chip) error {
 		{"act_rshift", m.ActRShift, p.Chip.Bank.Act.Shift, c.PIM.Pos},
 		{"score_rshift", m.ScoreRShift, scoreShift, a.Pos}, {"recip_shift", m.RecipShift, recipShift, a.Pos}, {"attn_o_rshift", m.AttnORShift, outShift, a.Pos},
 	} {
-		if f.got != f.built {
-			return fmt.Errorf("%s: %s of the checkpoint is %d, the chip is built for %d (%s); describe the chip with model = %q, or run another checkpoint",
-				p.Model.File, f.name, f.got, f.built, f.pos, p.Model.File)
+		if f.got == f.built {
+			continue
 		}
+		advice := fmt.Sprintf("describe the chip with model = %q", p.Model.File)
+		if f.name == "ctx" { // the one size that an attention block says beside its model
+			advice = fmt.Sprintf("write context = %d", f.got)
+		}
+		return fmt.Errorf("%s: %s of the checkpoint is %d, the chip is built for %d (%s); %s, or run another checkpoint",
+			p.Model.File, f.name, f.got, f.built, f.pos, advice)
 	}
 	if a.Softmax != arch.Integer {
 		return fmt.Errorf("%s: softmax is %q, and checkpoints of specification %s were trained with %q", a.Pos, a.Softmax, model.SpecVersion, arch.Integer)

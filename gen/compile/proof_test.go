@@ -317,7 +317,7 @@ func TestWhatDoesNotFitIsRefusedWithWhatWould(t *testing.T) {
 	}{
 		{"another model", micro, func(*arch.Chip) {}, "d_model of the checkpoint is 128, the chip is built for 64"},
 		{"layers", nano, func(c *arch.Chip) { c.Attention.Layers = 3 }, "n_layers of the checkpoint is 2, the chip is built for 3"},
-		{"context", nano, func(c *arch.Chip) { c.Attention.Context = 64 }, "ctx of the checkpoint is 128, the chip is built for 64"},
+		{"context", nano, func(c *arch.Chip) { c.Attention.Context = 64 }, "ctx of the checkpoint is 128, the chip is built for 64 (../../examples/nano.hcl:51:3); write context = 128, or"},
 		{"no biases", nano, func(c *arch.Chip) { c.Attention.Biased = false }, "add bias = true"},
 		{"softmax", nano, func(c *arch.Chip) { c.Attention.Softmax = arch.ConSmax }, `softmax is "consmax"`},
 		{"PEs", nano, func(c *arch.Chip) { c.PIM.Bank.PEs = 11 }, "2 PEs are missing"},
