@@ -4,7 +4,8 @@
 //
 // usage: go run ./scripts/energy, in the top folder; go run ./scripts/energy gates fits the
 // weights of package gates; go run ./scripts/energy units [NAME]... runs chip nano with netlists
-// of units beside it, all in some minutes
+// of units beside it, all in some minutes; go run ./scripts/energy update writes the figures of
+// parts and units into the technologies that have theirs from netlists
 package main
 
 import (
@@ -35,6 +36,9 @@ func run(ctx context.Context) error {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "units" {
 		return printUnits(ctx, b, ".", os.Args[2:]...)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "update" {
+		return updateTechnologies(ctx, b, ".")
 	}
 	fmt.Printf("Energy of digital parts: %s, %g V, %s; no glitches, no wires\n\n", b.liberty, b.lib.Voltage, b.yosys)
 	fmt.Println("| part | operation | operations | pJ | of it in nets | in cells | in clocks | cells | flip-flops | leakage, nW |")

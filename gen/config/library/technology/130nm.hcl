@@ -82,38 +82,38 @@ technology "130nm" {
   }
 
   energy "mac" {
-    value  = 4.546
+    value  = 4.563
     unit   = "pJ"
     kind   = "synthesised"
-    source = "spread column of 32 multipliers, an int8 product and its addition: 14.16 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "spread column of 32 multipliers, an int8 product and its addition: 14.21 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "shift_add" {
-    value  = 7.094
+    value  = 7.095
     unit   = "pJ"
     kind   = "synthesised"
     source = "shift-add of a PE of chip nano while it writes, code: 22.1 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "add" {
-    value  = 2.33
+    value  = 2.315
     unit   = "pJ"
     kind   = "synthesised"
-    source = "saturating int16 addition of the residual stream: 7.26 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "saturating int16 addition of the residual stream: 7.211 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "multiply" {
-    value  = 13.76
+    value  = 13.74
     unit   = "pJ"
     kind   = "synthesised"
-    source = "requantisation, 20 x 8 bits: 42.87 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "requantisation, 20 x 8 bits: 42.79 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "link_bit" {
-    value  = 0.05948
+    value  = 0.06047
     unit   = "pJ/bit"
     kind   = "synthesised"
-    source = "register slice of 16 x 8 bits, a bit: 0.1853 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "register slice of 16 x 8 bits, a bit: 0.1884 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "pe_leak" {
@@ -124,21 +124,21 @@ technology "130nm" {
   }
 
   energy "switch" {
-    value  = 2.737
+    value  = 3.99
     unit   = "pJ"
     kind   = "synthesised"
-    source = "switch of chip nano while it writes, int16 written into a buffer, and read: 8.527 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "switch of chip nano while it writes, int16 written into a buffer, and read: 12.43 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "softmax" {
-    value  = 61.44
+    value  = 64.9
     unit   = "pJ"
     kind   = "synthesised"
-    source = "softmax of chip nano while it writes, score: 191.4 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "softmax of chip nano while it writes, score: 202.2 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "normalise" {
-    value  = 47.41
+    value  = 47.4
     unit   = "pJ"
     kind   = "synthesised"
     source = "normalisation of attention of chip nano while it writes, output: 147.7 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
@@ -152,7 +152,7 @@ technology "130nm" {
   }
 
   energy "bank_control" {
-    value  = 0.8862
+    value  = 0.8864
     unit   = "pJ"
     kind   = "synthesised"
     source = "control of a bank of chip nano while it writes, element distributed: 2.761 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
@@ -166,42 +166,42 @@ technology "130nm" {
   }
 
   energy "pe_control" {
-    value  = 0.8952
+    value  = 0.8953
     unit   = "pJ"
     kind   = "synthesised"
     source = "PE of chip nano without crossbar and shift-add while it writes, code: 2.789 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "vector" {
-    value  = 79.57
+    value  = 79.54
     unit   = "pJ"
     kind   = "synthesised"
-    source = "vector unit of chip nano while it writes, element of a norm and an addition: 247.9 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "vector unit of chip nano while it writes, element of a norm and an addition: 247.8 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "head" {
-    value  = 18.04
+    value  = 18.02
     unit   = "pJ"
     kind   = "synthesised"
-    source = "output head of chip nano, products left out while it writes, element of a row: 56.21 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "output head of chip nano, products left out while it writes, element of a row: 56.15 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "sampler" {
-    value  = 1.706
+    value  = 1.627
     unit   = "pJ"
     kind   = "synthesised"
-    source = "sampler of chip nano while it writes, logit: 5.316 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "sampler of chip nano while it writes, logit: 5.069 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "sequencer" {
-    value  = 74.73
+    value  = 83
     unit   = "pJ"
     kind   = "synthesised"
-    source = "sequencer of chip nano while it writes, instruction: 232.8 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "sequencer of chip nano while it writes, instruction: 258.6 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "flip_flop" {
-    value  = 0.07152
+    value  = 0.07153
     unit   = "pJ"
     kind   = "synthesised"
     source = "flip-flop DFFPOSX1: 0.2228 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (130/180) for capacitance and (1.2/1.8)^2 for voltage; clock pin and flip-flop at its two edges, no clock tree"

@@ -83,10 +83,10 @@ technology "45nm-synthesised" {
   }
 
   energy "mac" {
-    value  = 1.093
+    value  = 1.097
     unit   = "pJ"
     kind   = "fitted"
-    source = "spread column of 32 multipliers, an int8 product and its addition: 14.16 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "spread column of 32 multipliers, an int8 product and its addition: 14.21 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "shift_add" {
@@ -97,24 +97,24 @@ technology "45nm-synthesised" {
   }
 
   energy "add" {
-    value  = 0.5602
+    value  = 0.5564
     unit   = "pJ"
     kind   = "fitted"
-    source = "saturating int16 addition of the residual stream: 7.26 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "saturating int16 addition of the residual stream: 7.211 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "multiply" {
-    value  = 3.308
+    value  = 3.302
     unit   = "pJ"
     kind   = "fitted"
-    source = "requantisation, 20 x 8 bits: 42.87 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "requantisation, 20 x 8 bits: 42.79 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "link_bit" {
-    value  = 0.0143
+    value  = 0.01454
     unit   = "pJ/bit"
     kind   = "fitted"
-    source = "register slice of 16 x 8 bits, a bit: 0.1853 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "register slice of 16 x 8 bits, a bit: 0.1884 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "pe_leak" {
@@ -125,21 +125,21 @@ technology "45nm-synthesised" {
   }
 
   energy "switch" {
-    value  = 0.6579
+    value  = 0.9591
     unit   = "pJ"
     kind   = "fitted"
-    source = "switch of chip nano while it writes, int16 written into a buffer, and read: 8.527 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "switch of chip nano while it writes, int16 written into a buffer, and read: 12.43 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "softmax" {
-    value  = 14.77
+    value  = 15.6
     unit   = "pJ"
     kind   = "fitted"
-    source = "softmax of chip nano while it writes, score: 191.4 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "softmax of chip nano while it writes, score: 202.2 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "normalise" {
-    value  = 11.4
+    value  = 11.39
     unit   = "pJ"
     kind   = "fitted"
     source = "normalisation of attention of chip nano while it writes, output: 147.7 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
@@ -153,7 +153,7 @@ technology "45nm-synthesised" {
   }
 
   energy "bank_control" {
-    value  = 0.213
+    value  = 0.2131
     unit   = "pJ"
     kind   = "fitted"
     source = "control of a bank of chip nano while it writes, element distributed: 2.761 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
@@ -174,35 +174,35 @@ technology "45nm-synthesised" {
   }
 
   energy "vector" {
-    value  = 19.13
+    value  = 19.12
     unit   = "pJ"
     kind   = "fitted"
-    source = "vector unit of chip nano while it writes, element of a norm and an addition: 247.9 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "vector unit of chip nano while it writes, element of a norm and an addition: 247.8 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "head" {
-    value  = 4.337
+    value  = 4.333
     unit   = "pJ"
     kind   = "fitted"
-    source = "output head of chip nano, products left out while it writes, element of a row: 56.21 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "output head of chip nano, products left out while it writes, element of a row: 56.15 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "sampler" {
-    value  = 0.4102
+    value  = 0.3911
     unit   = "pJ"
     kind   = "fitted"
-    source = "sampler of chip nano while it writes, logit: 5.316 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "sampler of chip nano while it writes, logit: 5.069 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "sequencer" {
-    value  = 17.96
+    value  = 19.95
     unit   = "pJ"
     kind   = "fitted"
-    source = "sequencer of chip nano while it writes, instruction: 232.8 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
+    source = "sequencer of chip nano while it writes, instruction: 258.6 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; without clocks, glitches and wires"
   }
 
   energy "flip_flop" {
-    value  = 0.01719
+    value  = 0.0172
     unit   = "pJ"
     kind   = "fitted"
     source = "flip-flop DFFPOSX1: 0.2228 pJ by scripts/energy (netlist of Yosys 0.23, cells of osu018_stdcells.lib, SHA-256 86f79b2000f1, 180 nm, 1.8 V), times (45/180) for capacitance and (1.0/1.8)^2 for voltage; clock pin and flip-flop at its two edges, no clock tree"
