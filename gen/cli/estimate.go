@@ -17,6 +17,7 @@ import (
 	"ohmloom/gen/config"
 	"ohmloom/gen/estimate"
 	"ohmloom/gen/estimate/paper"
+	"ohmloom/gen/lower"
 	"ohmloom/hw"
 )
 
@@ -191,6 +192,9 @@ func (a *app) estimateChip(cmd *cobra.Command, args []string, f estimateFlags) e
 	if err != nil {
 		return failed("%w", err)
 	}
+	if r.RTLExact {
+		r.RTLExact = a.fed(in.chip)
+	}
 	if f.why != "" {
 		trees := r.Trees()
 		if _, total, err := r.Area(); err == nil {
@@ -243,13 +247,29 @@ func (a *app) estimated(cmd *cobra.Command, args []string, f estimateFlags) (*es
 	if err != nil {
 		return nil, nil, failed("%w", err)
 	}
-	return h, &estimateInput{model: d.chip.Model, hash: d.chip.Hash}, nil
+	return h, &estimateInput{model: d.chip.Model, hash: d.chip.Hash, chip: d.chip}, nil
 }
 
 // estimateInput is the model of an estimate and the hash of its description.
 type estimateInput struct {
 	model *arch.Model
 	hash  string
+	chip  *arch.Chip // nil without FILE
+}
+
+// fed tells whether the AXI port of a whole chip keeps its output head busy, as exact cycles take
+// for granted; it warns where not.
+func (a *app) fed(c *arch.Chip) bool {
+	if c == nil || c.Host == nil {
+		return true
+	}
+	top := lower.Ports(c, lower.Whole(c))
+	if _, known := top.Latency(0); known {
+		return true
+	}
+	a.warn("the AXI port (%d bits, bursts of %d, %d outstanding) does not give the output head its %d elements in every cycle; the chip takes more cycles than these, ohmloom run counts them",
+		c.Host.DataBits, c.Host.Burst, c.Host.Outstanding, top.Chip.RowLanes())
+	return false
 }
 
 // estimateOf is a result as printed.
