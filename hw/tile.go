@@ -2,6 +2,7 @@ package hw
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 // q, k, v in, with a memory port fill in and mem out), but its output y is called o. The
 // halves share nothing but the clock, so each keeps its own time.
 type Tile struct {
-	Top        string // name of the module; "" encodes the parameters
+	Top        string // name of the module; "" encodes the parameters, or makes one of their hash
 	PIM        *PIM
 	Array      *Array
 	Stationary *AccumulatedArray // in place of Array
@@ -94,7 +95,13 @@ func (b Tile) Name() string {
 	for _, h := range b.halves() {
 		parts = append(parts, h.block.Name())
 	}
-	return strings.Join(parts, "_")
+	name := strings.Join(parts, "_")
+	if len(name) > 100 { // a name that Verilator keeps
+		h := fnv.New64a()
+		fmt.Fprint(h, name)
+		name = fmt.Sprintf("tile_%016x", h.Sum64())
+	}
+	return name
 }
 
 // Check also finds a Top that is the name of a module inside the tile.

@@ -199,8 +199,17 @@ func TestMemhIsOneWordALine(t *testing.T) {
 // A longer name could be written nowhere, and Verilog would leave the table empty without a word.
 func TestTableFilesHaveNamesThatFileSystemsTake(t *testing.T) {
 	for n, fine := range map[int]bool{255: true, 256: false} {
-		name := strings.Repeat("a", n-len(".memh")) + ".memh"
+		name := strings.Repeat("a", 100) + "." + strings.Repeat("b", 100) + "." + strings.Repeat("c", n-202-len(".memh")) + ".memh"
 		if err := TableName(name); (err == nil) != fine || err != nil && !strings.Contains(err.Error(), "256 characters, allowed are 255") {
+			t.Errorf("%d characters: %v", n, err)
+		}
+	}
+}
+
+func TestTableFilesHaveNamesThatVerilatorKeeps(t *testing.T) {
+	for n, fine := range map[int]bool{127: true, 128: false} {
+		name := Bench + "." + strings.Repeat("a", n) + ".u_mem.memh"
+		if err := TableName(name); (err == nil) != fine || err != nil && !strings.Contains(err.Error(), "has 128 characters, and Verilator keeps 127") {
 			t.Errorf("%d characters: %v", n, err)
 		}
 	}

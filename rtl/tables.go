@@ -18,9 +18,17 @@ const Bench = "tb"
 // maxFileName is how many characters the name of a file may have on the usual file systems.
 const maxFileName = 255
 
+// maxPart is how many characters of a module's or an instance's name Verilator keeps in %m.
+const maxPart = 127
+
 // TableName is an error when a table can't have a file of this name: Verilog would not find it
 // and leave the table empty.
 func TableName(name string) error {
+	for part := range strings.SplitSeq(name, ".") {
+		if len(part) > maxPart && len(name) <= maxFileName {
+			return fmt.Errorf("table file %s: %s has %d characters, and Verilator keeps %d of a name; shorten it", name, part, len(part), maxPart)
+		}
+	}
 	if len(name) <= maxFileName {
 		return nil
 	}
