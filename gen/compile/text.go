@@ -35,13 +35,15 @@ func (w *writer) mvm(stage, layer int, register bool, src, dst, count int) {
 // text is the program. Blocks of a prompt's tokens come first, the largest first, each as long as the
 // prompt has one token more; then single tokens, of the prompt or of the text. There are blocks of
 // as many tokens as the chip has residual streams, of half as many and so on, as far as program
-// memory and buffers have room; asked wants room for the largest.
+// memory and buffers have room; asked wants room for the largest. There are none with read noise, which
+// counts conversions: blocks do without some of the last layer's, and the text would be another.
 func (p *Compiled) text(asked bool) (string, error) {
 	single := (&writer{Compiled: p}).token()
 	var blocks [][]string
 	var sizes []int
 	words := len(single) + 1 // and more, behind the first block
-	for n := p.Chip.Unit.Slots; n > 0 && p.Chip.Unit.Slots > 1; n /= 2 {
+	counts := p.Chip.Bank.Crossbar.Effects.ReadNoise > 0
+	for n := p.Chip.Unit.Slots; n > 0 && p.Chip.Unit.Slots > 1 && !counts; n /= 2 {
 		b := p.pipeline(n)
 		lines := (&writer{Compiled: p}).block(b)
 		room := b.used <= p.Chip.Buffers && words+1+len(lines) <= p.Chip.Words
